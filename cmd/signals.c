@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "signals.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+/* A handler has no argument to find its engine by. */
+static struct pf_engine *_Atomic watched;
+static atomic_int caught;
+
+static void on_signal(int number)
+{
+    if (atomic_exchange(&caught, number))
+        _exit(128 + number);
+    struct pf_engine *engine = atomic_load(&watched);
+    if (engine)
+        pf_engine_cancel(engine);
+    else
+        _exit(128 + number);
+}
+
+void signals_watch(struct pf_engine *engine)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    atomic_store(&watched, engine);
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &action, NULL);
+}
+
+int signals_caught(void)
+{
+    return atomic_load(&caught);
+}

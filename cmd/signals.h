@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* signals: SIGINT, SIGTERM and SIGHUP end a run cleanly; the second one ends it at once. */
+#ifndef PF_CMD_SIGNALS_H
+#define PF_CMD_SIGNALS_H
+
+#include "engine.h"
+
+/* From now on the signals cancel this engine; NULL: none. */
+void signals_watch(struct pf_engine *engine);
+
+/* The signal that came, or 0. */
+int signals_caught(void);
+
+#endif

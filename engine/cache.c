@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cache.h"
+
+#include "fs.h"
+#include "pkgname.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOCK_FOLDER   "/var/lock/subsys"
+#define LOCK_FILE     "/var/lock/subsys/lxc-plamo"
+#define OWN_LOCK      ".plamo-fast.lock"
+#define MANIFEST      ".plamo-fast.manifest.json"
+#define TRASH         ".plamo-fast-trash"
+#define LOCK_RETRY_MS 100
+
+/* A manifest of a million packages is smaller than this. */
+#define MAX_MANIFEST_BYTES (512u << 20)
+
+static int check_name_part(const char *what, const char *text, struct pf_error *err)
+{
+    if (*text == '\0' || strlen(text) > 64 || strchr(text, '/') || *text == '.')
+        return pf_error_set(err, PF_E_INVALID, "\"%s\" is not a %s", text, what);
+    return 0;
+}
+
+int pf_cache_open(const char *path, const char *release, const char *arch, struct pf_cache **out,
+                  struct pf_error *err)
+{
+    int failed = check_name_part("release", release, err);
+    if (!failed)
+        failed = check_name_part("architecture", arch, err);
+    if (failed)
+        return failed;
+    struct pf_cache *cache = calloc(1, sizeof *cache);
+    if (!cache)
+        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+    cache->base_fd = cache->lock_fd = -1;
+    snprintf(cache->partial, sizeof cache->partial, "partial-plamo-%s-%s", release, arch);
+    snprintf(cache->complete, sizeof cache->complete, "cache-plamo-%s-%s", release, arch);
+    snprintf(cache->root, sizeof cache->root, "rootfs-plamo-%s-%s", release, arch);
+    snprintf(cache->work, sizeof cache->work, ".plamo-fast-work-%s-%s", release, arch);
+    if (pf_fs_make_folders(AT_FDCWD, path, 0755) == 0)
+        cache->base_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* As given where that is absolute: it becomes part of the records, as the shell has it. */
+    if (cache->base_fd >= 0)
+        cache->base = *path == '/' ? strdup(path) : realpath(path, NULL);
+    if (!cache->base) {
+        failed = pf_error_errno(err, "cache folder %s", path);
+        pf_cache_close(cache);
+        return failed;
+    }
+    *out = cache;
+    return 0;
+}
+
+void pf_cache_close(struct pf_cache *cache)
+{
+    if (!cache)
+        return;
+    pf_fs_close_at(&cache->lock_fd);
+    pf_fs_close_at(&cache->base_fd);
+    free(cache->lock_path);
+    free(cache->base);
+    free(cache);
+}
+
+static int open_lock(struct pf_cache *cache, struct pf_error *err)
+{
+    if (mkdir(LOCK_FOLDER, 0755) == 0 || errno == EEXIST)
+        cache->lock_fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (cache->lock_fd >= 0) {
+        cache->lock_path = strdup(LOCK_FILE);
+    } else {
+        cache->lock_fd =
+            openat(cache->base_fd, OWN_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (cache->lock_fd < 0)
+            return pf_error_errno(err, "lock file %s/%s", cache->base, OWN_LOCK);
+        if (asprintf(&cache->lock_path, "%s/%s", cache->base, OWN_LOCK) < 0)
+            cache->lock_path = NULL;
+    }
+    return cache->lock_path ? 0 : pf_error_set(err, PF_E_SYSTEM, "out of memory");
+}
+
+int pf_cache_lock(struct pf_cache *cache, enum pf_cache_lock mode, unsigned timeout_s,
+                  struct pf_events *events, const atomic_bool *cancel, struct pf_error *err)
+{
+    int failed = cache->lock_fd < 0 ? open_lock(cache, err) : 0;
+    if (failed)
+        return failed;
+    int operation = (mode == PF_CACHE_SHARED ? LOCK_SH : LOCK_EX) | LOCK_NB;
+    uint64_t tries = timeout_s * UINT64_C(1000) / LOCK_RETRY_MS;
+    for (uint64_t i = 0; flock(cache->lock_fd, operation) < 0; i++) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return pf_error_errno(err, "locking %s", cache->lock_path);
+        if (cancel && atomic_load(cancel))
+            return pf_error_set(err, PF_E_CANCELLED, "stopped while waiting for %s",
+                                cache->lock_path);
+        if (i == 0)
+            pf_events_text(events, PF_EVENT_LOCK_WAIT, NULL,
+                           "waiting up to %u s for another build that holds %s", timeout_s,
+                           cache->lock_path);
+        if (i == tries)
+            return pf_error_set(err, PF_E_BUSY,
+                                "another build holds %s for more than %u s; try again later",
+                                cache->lock_path, timeout_s);
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_RETRY_MS * 1000000L}, NULL);
+    }
+    return 0;
+}
+
+int pf_cache_has(const struct pf_cache *cache, const char *name, struct pf_error *err)
+{
+    struct stat st;
+    if (fstatat(cache->base_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : pf_error_errno(err, "%s/%s", cache->base, name);
+    if (S_ISDIR(st.st_mode))
+        return 1;
+    return pf_error_set(err, PF_E_CONFLICT, "%s/%s is not a folder; remove it", cache->base, name);
+}
+
+int pf_cache_open_folder(const struct pf_cache *cache, const char *name, struct pf_error *err)
+{
+    int fd = openat(cache->base_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd >= 0 ? fd : pf_error_errno(err, "%s/%s", cache->base, name);
+}
+
+/* A package file that lies in the cache folder. */
+struct found {
+    char *file;
+    uint64_t size_bytes;
+    struct timespec ctime;
+};
+
+struct scan {
+    struct found *found;
+    size_t count;
+};
+
+static void free_scan(struct scan *scan)
+{
+    for (size_t i = 0; i < scan->count; i++)
+        free(scan->found[i].file);
+    free(scan->found);
+}
+
+static int scan_name(void *ctx, int fd, const char *name)
+{
+    struct scan *scan = ctx;
+    struct stat st;
+    if (*name == '.' || pf_pkgname_format(name) == PF_FORMAT_NONE ||
+        fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+        return 0;
+    struct found *grown = scan->found;
+    if ((scan->count & (scan->count - 1)) == 0) /* grows at 0, 1, 2, 4, 8 … */
+        grown = realloc(grown, (scan->count ? scan->count * 2 : 1) * sizeof *grown);
+    char *file = strdup(name);
+    if (grown)
+        scan->found = grown;
+    if (!grown || !file) {
+        free(file);
+        return 1;
+    }
+    scan->found[scan->count++] =
+        (struct found){.file = file, .size_bytes = (uint64_t)st.st_size, .ctime = st.st_ctim};
+    return 0;
+}
+
+static int compare_times(const struct timespec *a, const struct timespec *b)
+{
+    if (a->tv_sec != b->tv_sec)
+        return a->tv_sec < b->tv_sec ? -1 : 1;
+    return (a->tv_nsec > b->tv_nsec) - (a->tv_nsec < b->tv_nsec);
+}
+
+/* ls -cr: -c sorts by ctime, newest first, equal ones by name; -r turns all of that round. */
+static int by_ls_cr(const void *a, const void *b)
+{
+    const struct found *x = a, *y = b;
+    int order = compare_times(&x->ctime, &y->ctime);
+    return order ? order : strcmp(y->file, x->file);
+}
+
+static int read_manifest(int fd, struct pf_manifest *manifest, struct pf_error *err)
+{
+    pf_auto_fd int file = openat(fd, MANIFEST, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    pf_auto_free char *text = NULL;
+    size_t length;
+    if (file < 0)
+        return pf_error_errno(err, "%s", MANIFEST);
+    int failed = pf_fs_read_fd(file, MAX_MANIFEST_BYTES, &text, &length, err);
+    return failed ? failed : pf_manifest_read(text, length, manifest, err);
+}
+
+static int by_file(const void *a, const void *b)
+{
+    return strcmp(((const struct found *)a)->file, ((const struct found *)b)->file);
+}
+
+/* Does the manifest name exactly the package files that are there, with their sizes? */
+static bool manifest_fits(const struct pf_manifest *manifest, struct scan *scan)
+{
+    size_t packages = 0;
+    if (scan->count)
+        qsort(scan->found, scan->count, sizeof *scan->found, by_file);
+    for (size_t i = 0; i < manifest->count; i++) {
+        const struct pf_manifest_entry *entry = &manifest->entries[i];
+        if (pf_pkgname_format(entry->file) == PF_FORMAT_NONE)
+            continue;
+        struct found key = {.file = entry->file};
+        const struct found *found =
+            scan->count ? bsearch(&key, scan->found, scan->count, sizeof key, by_file) : NULL;
+        if (!found || found->size_bytes != entry->size_bytes)
+            return false;
+        packages++;
+    }
+    return packages == scan->count;
+}
+
+static int manifest_of_scan(struct scan *scan, struct pf_manifest *manifest, struct pf_error *err)
+{
+    if (scan->count)
+        qsort(scan->found, scan->count, sizeof *scan->found, by_ls_cr);
+    int failed = pf_manifest_init(manifest, scan->count, err);
+    for (size_t i = 0; !failed && i < scan->count; i++) {
+        manifest->entries[i].file = scan->found[i].file;
+        manifest->entries[i].size_bytes = scan->found[i].size_bytes;
+        scan->found[i].file = NULL;
+    }
+    return failed;
+}
+
+int pf_cache_read(const struct pf_cache *cache, struct pf_manifest *manifest,
+                  struct pf_events *events, struct pf_error *err)
+{
+    *manifest = (struct pf_manifest){0};
+    pf_auto_fd int fd = pf_cache_open_folder(cache, cache->complete, err);
+    if (fd < 0)
+        return fd;
+    struct scan scan = {0};
+    int status = pf_fs_each_name(fd, scan_name, &scan);
+    int failed = 0;
+    if (status)
+        failed = status < 0 ? pf_error_errno(err, "%s/%s", cache->base, cache->complete)
+                            : pf_error_set(err, PF_E_SYSTEM, "out of memory");
+    struct pf_error why = {0};
+    if (!failed && read_manifest(fd, manifest, &why) == 0) {
+        if (manifest_fits(manifest, &scan)) {
+            free_scan(&scan);
+            return 0;
+        }
+        pf_manifest_end(manifest);
+        pf_events_text(events, PF_EVENT_NOTE, cache->complete,
+                       "its packages are not those of its manifest: taken in `ls -cr` order");
+    } else if (!failed && why.sys_errno != ENOENT) {
+        pf_events_text(events, PF_EVENT_WARNING, cache->complete, "%s: taken in `ls -cr` order",
+                       why.text);
+    }
+    if (!failed)
+        failed = manifest_of_scan(&scan, manifest, err);
+    free_scan(&scan);
+    return failed;
+}
+
+/* What was written below fd is on the disk, also after a power cut. */
+static int flush(int fd, const struct pf_cache *cache, struct pf_error *err)
+{
+    return syncfs(fd) < 0 ? pf_error_errno(err, "flushing the file system of %s", cache->base) : 0;
+}
+
+static int rename_new(const struct pf_cache *cache, int from_fd, const char *from, const char *to,
+                      struct pf_error *err)
+{
+    if (renameat2(from_fd, from, cache->base_fd, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    /* File systems without RENAME_NOREPLACE: the exclusive lock keeps everybody else out. */
+    if ((errno == EINVAL || errno == ENOSYS) &&
+        faccessat(cache->base_fd, to, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+        renameat(from_fd, from, cache->base_fd, to) == 0)
+        return 0;
+    return pf_error_errno(err, "renaming %s to %s/%s", from, cache->base, to);
+}
+
+int pf_cache_complete(const struct pf_cache *cache, const struct pf_manifest *manifest,
+                      struct pf_error *err)
+{
+    pf_auto_fd int fd = pf_cache_open_folder(cache, cache->partial, err);
+    if (fd < 0)
+        return fd;
+    pf_auto_free char *text = NULL;
+    int failed = pf_manifest_write(manifest, &text, err);
+    if (!failed)
+        failed = pf_fs_replace_file(fd, MANIFEST, text, strlen(text), 0644, err);
+    if (!failed)
+        failed = flush(fd, cache, err);
+    if (!failed)
+        failed = rename_new(cache, cache->base_fd, cache->partial, cache->complete, err);
+    return failed;
+}
+
+int pf_cache_remove_work(const struct pf_cache *cache, struct pf_error *err)
+{
+    int failed = pf_fs_remove_tree(cache->base_fd, cache->work, err);
+    return failed ? pf_error_context(err, "cache folder %s", cache->base) : 0;
+}
+
+int pf_cache_begin_root(const struct pf_cache *cache, struct pf_error *err)
+{
+    int failed = pf_cache_remove_work(cache, err);
+    if (failed)
+        return failed;
+    if (mkdirat(cache->base_fd, cache->work, 0700) < 0)
+        return pf_error_errno(err, "%s/%s", cache->base, cache->work);
+    pf_auto_fd int fd = pf_cache_open_folder(cache, cache->work, err);
+    if (fd < 0)
+        return fd;
+    if (mkdirat(fd, "root", 0755) < 0 || mkdirat(fd, "stage", 0700) < 0)
+        return pf_error_errno(err, "%s/%s", cache->base, cache->work);
+    return 0;
+}
+
+int pf_cache_publish_root(const struct pf_cache *cache, struct pf_error *err)
+{
+    pf_auto_fd int fd = pf_cache_open_folder(cache, cache->work, err);
+    if (fd < 0)
+        return fd;
+    int failed = flush(fd, cache, err);
+    return failed ? failed : rename_new(cache, fd, "root", cache->root, err);
+}
+
+/* By a rename first: a purge that is killed leaves no half of a root under its name. */
+static int purge_folder(const struct pf_cache *cache, const char *name, struct pf_error *err)
+{
+    int failed = pf_fs_remove_tree(cache->base_fd, TRASH, err);
+    if (!failed && renameat(cache->base_fd, name, cache->base_fd, TRASH) < 0)
+        return errno == ENOENT ? 0 : pf_error_errno(err, "removing %s/%s", cache->base, name);
+    if (!failed)
+        failed = pf_fs_remove_tree(cache->base_fd, TRASH, err);
+    return failed ? pf_error_context(err, "removing %s/%s", cache->base, name) : 0;
+}
+
+int pf_cache_purge(const struct pf_cache *cache, struct pf_error *err)
+{
+    int failed = purge_folder(cache, cache->root, err);
+    return failed ? failed : purge_folder(cache, cache->complete, err);
+}
+
+int pf_cache_stamp(struct pf_stamper *stamper, const char *file, struct pf_error *err)
+{
+    struct stat st;
+    if (fstatat(stamper->dir_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return pf_error_errno(err, "%s", file);
+    /* Any change of the inode sets ctime to now; this one changes nothing else. */
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, st.st_mtim};
+    if (utimensat(stamper->dir_fd, file, times, AT_SYMLINK_NOFOLLOW) < 0 ||
+        fstatat(stamper->dir_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return pf_error_errno(err, "%s", file);
+    if (compare_times(&st.st_ctim, &stamper->last) <= 0)
+        return 0;
+    stamper->last = st.st_ctim;
+    return 1;
+}

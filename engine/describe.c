@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "describe.h"
+
+#include "fs.h"
+
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A description file larger than this is none. */
+#define MAX_BYTES (16u << 20)
+
+static bool is_line_for(const char *line, size_t length, const char *name)
+{
+    size_t n = strlen(name);
+    return length > n && memcmp(line, name, n) == 0 && line[n] == ':';
+}
+
+/* Copies the lines that begin with "name:" to out (which may be NULL). Returns how many there are.
+ */
+static size_t copy_lines(FILE *out, const char *text, size_t length, const char *name)
+{
+    size_t count = 0;
+    const char *end = text + length;
+    for (const char *p = text; p < end;) {
+        const char *newline = memchr(p, '\n', (size_t)(end - p));
+        size_t n = newline ? (size_t)(newline - p) : (size_t)(end - p);
+        if (is_line_for(p, n, name)) {
+            count++;
+            if (out) {
+                fwrite(p, 1, n, out);
+                fputc('\n', out);
+            }
+        }
+        p += n + 1;
+    }
+    return count;
+}
+
+static bool describes(const char *text, size_t length, const struct pf_pkgname *name)
+{
+    return copy_lines(NULL, text, length, name->name) || copy_lines(NULL, text, length, name->stem);
+}
+
+/* Returns the file's text, or NULL where there is no such regular file or it cannot be read. */
+static char *read_text(int cache_fd, const char *name, size_t *length)
+{
+    pf_auto_fd int fd = openat(cache_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+    char *text = NULL;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+        pf_fs_read_fd(fd, MAX_BYTES, &text, length, NULL))
+        return NULL;
+    return text;
+}
+
+struct load {
+    struct pf_descriptions *descriptions;
+    const char *glob;
+};
+
+static int load_file(void *ctx, int cache_fd, const char *name)
+{
+    struct load *load = ctx;
+    struct pf_descriptions *d = load->descriptions;
+    if (fnmatch(load->glob, name, FNM_PERIOD) != 0)
+        return 0;
+    struct pf_description_file file = {0};
+    file.text = read_text(cache_fd, name, &file.length);
+    if (!file.text)
+        return 0;
+    file.name = strdup(name);
+    struct pf_description_file *grown = realloc(d->files, (d->count + 1) * sizeof *grown);
+    if (!file.name || !grown) {
+        free(file.name);
+        free(file.text);
+        return 1;
+    }
+    d->files = grown;
+    d->files[d->count++] = file;
+    return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct pf_description_file *)a)->name,
+                  ((const struct pf_description_file *)b)->name);
+}
+
+int pf_descriptions_load(struct pf_descriptions *d, int cache_fd, struct pf_error *err)
+{
+    static const char *const globs[] = {"disk*", "edisk*", "package_descriptions"};
+    *d = (struct pf_descriptions){.cache_fd = cache_fd};
+    for (size_t i = 0; i < sizeof globs / sizeof *globs; i++) {
+        struct load load = {.descriptions = d, .glob = globs[i]};
+        size_t before = d->count;
+        int status = pf_fs_each_name(cache_fd, load_file, &load);
+        if (status < 0)
+            return pf_error_errno(err, "reading the cache folder");
+        if (status > 0)
+            return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        if (d->count > before)
+            qsort(d->files + before, d->count - before, sizeof *d->files, by_name);
+    }
+    return 0;
+}
+
+void pf_descriptions_end(struct pf_descriptions *d)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        free(d->files[i].name);
+        free(d->files[i].text);
+    }
+    free(d->files);
+    *d = (struct pf_descriptions){0};
+}
+
+static void write_lines(FILE *out, const char *text, size_t length, const struct pf_pkgname *name)
+{
+    copy_lines(out, text, length, name->name);
+    if (strcmp(name->name, name->stem) != 0)
+        copy_lines(out, text, length, name->stem);
+}
+
+void pf_descriptions_write(const struct pf_descriptions *d, const struct pf_staged *staged,
+                           FILE *out)
+{
+    const struct pf_pkgname *name = &staged->name;
+    const char *const of_package[] = {name->name, name->stem}; /* the first found wins */
+    for (size_t i = 0; i < 2; i++) {
+        char file[NAME_MAX + 5];
+        size_t length;
+        snprintf(file, sizeof file, "%s.txt", of_package[i]);
+        pf_auto_free char *text = read_text(d->cache_fd, file, &length);
+        if (text && describes(text, length, name)) {
+            write_lines(out, text, length, name);
+            return;
+        }
+    }
+    for (size_t i = d->count; i-- > 0;) {
+        if (describes(d->files[i].text, d->files[i].length, name)) {
+            write_lines(out, d->files[i].text, d->files[i].length, name);
+            return;
+        }
+    }
+    const struct pf_control_file *own = pf_staged_control(staged, "slack-desc");
+    if (own)
+        write_lines(out, own->data, own->length, name);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "doinst.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool starts_with(const char *line, size_t length, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return length >= n && memcmp(line, prefix, n) == 0;
+}
+
+/* Length of the line at p, its newline included. */
+static size_t line_length(const char *p, const char *end)
+{
+    const char *newline = memchr(p, '\n', (size_t)(end - p));
+    return newline ? (size_t)(newline - p) + 1 : (size_t)(end - p);
+}
+
+int pf_doinst_split(const char *script, size_t length, char **rest, size_t *rest_length,
+                    char **initpkg, size_t *initpkg_length, struct pf_error *err)
+{
+    char *out = malloc(length + 1);
+    char *init = malloc(length + 1);
+    if (!out || !init) {
+        free(out);
+        free(init);
+        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+    }
+    size_t out_used = 0, init_used = 0;
+    const char *end = script + length;
+    bool inside = false;
+    for (const char *p = script; p < end;) {
+        size_t n = line_length(p, end);
+        /* sed looks for the end from the line after the beginning on. */
+        bool closes = inside && starts_with(p, n, "#%% end");
+        if (!inside && starts_with(p, n, "#%% begin"))
+            inside = true;
+        if (inside) {
+            memcpy(init + init_used, p, n);
+            init_used += n;
+        } else {
+            memcpy(out + out_used, p, n);
+            out_used += n;
+        }
+        if (closes)
+            inside = false;
+        p += n;
+    }
+    out[out_used] = '\0';
+    init[init_used] = '\0';
+    *rest = out;
+    *rest_length = out_used;
+    *initpkg = init;
+    *initpkg_length = init_used;
+    return 0;
+}
+
+/* Bytes that stand for themselves in every position of an argument. */
+static bool is_plain(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           strchr("./_-+,:@%=", c) != NULL || c >= 0x80;
+}
+
+static bool is_plain_word(const char *word)
+{
+    if (*word == '\0' || *word == '-')
+        return false;
+    for (; *word; word++) {
+        if (!is_plain((unsigned char)*word))
+            return false;
+    }
+    return true;
+}
+
+/* rm refuses these, and a slash at the end changes what it and ln do: leave them to the real ones.
+ */
+static bool is_plain_name(const char *word)
+{
+    size_t length = strlen(word);
+    if (!is_plain_word(word) || word[length - 1] == '/')
+        return false;
+    const char *slash = strrchr(word, '/');
+    const char *leaf = slash ? slash + 1 : word;
+    return strcmp(leaf, ".") != 0 && strcmp(leaf, "..") != 0;
+}
+
+/* A shell takes ".." after a link back by the text, the kernel by the tree: leave it to the shell.
+ */
+static bool is_plain_folder(const char *word)
+{
+    if (!is_plain_word(word))
+        return false;
+    for (const char *p = word; *p; p += strspn(p, "/")) {
+        size_t n = strcspn(p, "/");
+        if (n == 2 && memcmp(p, "..", 2) == 0)
+            return false;
+        p += n;
+    }
+    return true;
+}
+
+/* More words than any of the two forms has. */
+#define MAX_WORDS 10
+
+/* Cuts the line into words at blanks, in place. */
+static size_t split_words(char *line, char *words[MAX_WORDS])
+{
+    size_t count = 0;
+    char *state = NULL;
+    for (char *w = strtok_r(line, " \t", &state); w; w = strtok_r(NULL, " \t", &state)) {
+        if (count == MAX_WORDS)
+            return MAX_WORDS;
+        words[count++] = w;
+    }
+    return count;
+}
+
+/* "( cd FOLDER ; rm -rf NAME )" has 8 words, "( cd FOLDER ; ln -sf TARGET NAME )" 9. */
+static bool parse_line(char *line, struct pf_doinst_op *op)
+{
+    char *w[MAX_WORDS];
+    size_t n = split_words(line, w);
+    if ((n != 8 && n != 9) || strcmp(w[0], "(") != 0 || strcmp(w[1], "cd") != 0 ||
+        strcmp(w[3], ";") != 0 || strcmp(w[n - 1], ")") != 0 || !is_plain_folder(w[2]) ||
+        !is_plain_name(w[n - 2]))
+        return false;
+    bool link = n == 9;
+    if (strcmp(w[4], link ? "ln" : "rm") != 0 || strcmp(w[5], link ? "-sf" : "-rf") != 0)
+        return false;
+    if (link && !is_plain_word(w[6]))
+        return false;
+    *op = (struct pf_doinst_op){.link = link,
+                                .folder = w[2],
+                                .target = link ? w[6] : NULL,
+                                .name = w[n - 2]};
+    return true;
+}
+
+int pf_doinst_parse(const char *script, size_t length, struct pf_doinst_ops *out,
+                    struct pf_error *err)
+{
+    *out = (struct pf_doinst_ops){0};
+    /* A NUL byte would end a line for us and not for a shell. */
+    if (memchr(script, '\0', length))
+        return 0;
+    size_t capacity = 1;
+    for (size_t i = 0; i < length; i++)
+        capacity += script[i] == '\n';
+    out->text = malloc(length + 1);
+    out->ops = calloc(capacity, sizeof *out->ops);
+    if (!out->text || !out->ops) {
+        pf_doinst_ops_end(out);
+        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+    }
+    memcpy(out->text, script, length);
+    out->text[length] = '\0';
+    char *state = NULL;
+    for (char *line = strtok_r(out->text, "\n", &state); line;
+         line = strtok_r(NULL, "\n", &state)) {
+        const char *first = line + strspn(line, " \t");
+        if (*first == '\0' || *first == '#')
+            continue;
+        if (!parse_line(line, &out->ops[out->count])) {
+            pf_doinst_ops_end(out);
+            return 0;
+        }
+        out->count++;
+    }
+    return 1;
+}
+
+void pf_doinst_ops_end(struct pf_doinst_ops *ops)
+{
+    free(ops->ops);
+    free(ops->text);
+    *ops = (struct pf_doinst_ops){0};
+}

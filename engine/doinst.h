@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* doinst: takes a package's doinst.sh apart: first-boot sections, and link pairs. Pure. */
+#ifndef PF_DOINST_H
+#define PF_DOINST_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Splits a script as installpkg's sed does: the lines from each "#%% begin" to the next "#%% end",
+   both included (to the end of the script where there is none), go to *initpkg, all others to
+   *rest. Both are NUL-terminated and the caller's to free; a missing final newline stays missing.
+ */
+int pf_doinst_split(const char *script, size_t length, char **rest, size_t *rest_length,
+                    char **initpkg, size_t *initpkg_length, struct pf_error *err);
+
+/* One half of a pair as makepkg writes them. The strings belong to the list. */
+struct pf_doinst_op {
+    bool link; /* ( cd FOLDER ; ln -sf TARGET NAME ), else ( cd FOLDER ; rm -rf NAME ) */
+    const char *folder;
+    const char *target; /* links only */
+    const char *name;
+};
+
+struct pf_doinst_ops {
+    struct pf_doinst_op *ops;
+    size_t count;
+    char *text; /* what the strings point into */
+};
+
+/* Reads a script that consists of nothing but such lines (and blank lines and comments), with plain
+   words that no shell would change. Returns 1 and fills *out (end it with pf_doinst_ops_end), 0 if
+   the script needs a shell, or a negative code. */
+int pf_doinst_parse(const char *script, size_t length, struct pf_doinst_ops *out,
+                    struct pf_error *err);
+
+void pf_doinst_ops_end(struct pf_doinst_ops *ops);
+
+#endif

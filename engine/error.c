@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int pf_error_set(struct pf_error *err, int code, const char *fmt, ...)
+{
+    if (!err)
+        return code;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(err->text, sizeof err->text, fmt, args);
+    va_end(args);
+    err->code = code;
+    err->sys_errno = 0;
+    return code;
+}
+
+static int code_of_errno(int number)
+{
+    switch (number) {
+    case ENOSPC:
+    case EDQUOT:
+        return PF_E_NO_SPACE;
+    case EACCES:
+    case EPERM:
+        return PF_E_PERMISSION;
+    default:
+        return PF_E_SYSTEM;
+    }
+}
+
+int pf_error_errno(struct pf_error *err, const char *fmt, ...)
+{
+    int number = errno;
+    int code = code_of_errno(number);
+    if (!err)
+        return code;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(err->text, sizeof err->text, fmt, args);
+    va_end(args);
+    size_t used = strlen(err->text);
+    char buffer[128];
+    snprintf(err->text + used, sizeof err->text - used, ": %s",
+             strerror_r(number, buffer, sizeof buffer));
+    err->code = code;
+    err->sys_errno = number;
+    return code;
+}
+
+int pf_error_context(struct pf_error *err, const char *fmt, ...)
+{
+    if (!err)
+        return PF_E_SYSTEM;
+    char context[sizeof err->text];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(context, sizeof context, fmt, args);
+    va_end(args);
+    char tail[sizeof err->text];
+    memcpy(tail, err->text, sizeof tail);
+    /* Where both do not fit, the beginning is what names the thing; the end is cut. */
+    size_t used = strlen(context);
+    size_t tail_length = strlen(tail);
+    size_t room = sizeof err->text - 1;
+    if (used > room - 2)
+        used = room - 2;
+    if (tail_length > room - 2 - used)
+        tail_length = room - 2 - used;
+    memcpy(err->text, context, used);
+    memcpy(err->text + used, ": ", 2);
+    memcpy(err->text + used + 2, tail, tail_length);
+    err->text[used + 2 + tail_length] = '\0';
+    return err->code;
+}

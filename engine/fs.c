@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fs.h"
+
+#include "resolve.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void pf_fs_close_at(int *fd)
+{
+    if (*fd < 0)
+        return;
+    int saved = errno;
+    close(*fd);
+    errno = saved;
+}
+
+void pf_fs_free_at(void *ptr)
+{
+    free(*(void **)ptr);
+}
+
+int pf_fs_steal(int *fd)
+{
+    int given = *fd;
+    *fd = -1;
+    return given;
+}
+
+int pf_fs_write_all(int fd, const void *data, size_t length)
+{
+    const char *p = data;
+    while (length > 0) {
+        ssize_t n = write(fd, p, length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        p += n;
+        length -= (size_t)n;
+    }
+    return 0;
+}
+
+typedef int (*open_fn)(int dir_fd, const char *path, int flags, mode_t mode);
+
+static int open_plain(int dir_fd, const char *path, int flags, mode_t mode)
+{
+    return openat(dir_fd, path, flags | O_CLOEXEC, mode);
+}
+
+static int make_folders(int dir_fd, const char *path, mode_t mode, open_fn open_at)
+{
+    char prefix[PATH_MAX];
+    size_t length = strlen(path);
+    if (length >= sizeof prefix) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    for (size_t end = 1; end <= length; end++) {
+        if (path[end] != '/' && path[end] != '\0')
+            continue;
+        if (path[end - 1] == '/')
+            continue;
+        memcpy(prefix, path, end);
+        prefix[end] = '\0';
+        pf_auto_fd int there = open_at(dir_fd, prefix, O_PATH | O_DIRECTORY, 0);
+        if (there >= 0)
+            continue;
+        if (errno != ENOENT)
+            return -1;
+        char *slash = strrchr(prefix, '/');
+        const char *parent = !slash ? "." : slash == prefix ? "/" : prefix;
+        const char *name = slash ? slash + 1 : prefix;
+        if (slash && slash != prefix)
+            *slash = '\0';
+        char leaf[NAME_MAX + 1];
+        if (strlen(name) > NAME_MAX) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        memcpy(leaf, name, strlen(name) + 1);
+        if (slash == prefix)
+            prefix[1] = '\0';
+        pf_auto_fd int above = open_at(dir_fd, parent, O_PATH | O_DIRECTORY, 0);
+        if (above < 0 || (mkdirat(above, leaf, mode) < 0 && errno != EEXIST))
+            return -1;
+    }
+    return 0;
+}
+
+int pf_fs_make_folders(int dir_fd, const char *path, mode_t mode)
+{
+    return make_folders(dir_fd, path, mode, open_plain);
+}
+
+int pf_fs_make_folders_in_root(int root_fd, const char *path, mode_t mode)
+{
+    return make_folders(root_fd, path, mode, pf_resolve_in_root);
+}
+
+int pf_fs_read_fd(int fd, size_t max_bytes, char **data, size_t *length, struct pf_error *err)
+{
+    size_t capacity = 4096;
+    size_t used = 0;
+    pf_auto_free char *buffer = malloc(capacity + 1);
+    for (;;) {
+        if (!buffer)
+            return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        ssize_t n = read(fd, buffer + used, capacity - used);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return pf_error_errno(err, "reading");
+        if (n == 0)
+            break;
+        used += (size_t)n;
+        if (used > max_bytes)
+            return pf_error_set(err, PF_E_LIMIT, "larger than %zu bytes", max_bytes);
+        if (used == capacity) {
+            char *grown = realloc(buffer, capacity * 2 + 1);
+            if (!grown)
+                return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+            buffer = grown;
+            capacity *= 2;
+        }
+    }
+    buffer[used] = '\0';
+    *data = buffer;
+    *length = used;
+    buffer = NULL;
+    return 0;
+}
+
+int pf_fs_replace_file(int dir_fd, const char *name, const void *data, size_t length, mode_t mode,
+                       struct pf_error *err)
+{
+    static const char temporary[] = ".plamo-fast.tmp";
+    unlinkat(dir_fd, temporary, 0);
+    pf_auto_fd int fd =
+        openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return pf_error_errno(err, "writing %s", name);
+    if (pf_fs_write_all(fd, data, length) < 0 || fchmod(fd, mode) < 0 ||
+        close(pf_fs_steal(&fd)) < 0 || renameat(dir_fd, temporary, dir_fd, name) < 0) {
+        pf_error_errno(err, "writing %s", name);
+        unlinkat(dir_fd, temporary, 0);
+        return err ? err->code : PF_E_SYSTEM;
+    }
+    return 0;
+}
+
+int pf_fs_each_name(int dir_fd, int (*fn)(void *ctx, int dir_fd, const char *name), void *ctx)
+{
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) {
+        pf_fs_close_at(&fd);
+        return -1;
+    }
+    int result = 0;
+    struct dirent *entry;
+    errno = 0;
+    while (result == 0 && (entry = readdir(dir))) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            result = fn(ctx, dir_fd, entry->d_name);
+        if (result == 0)
+            errno = 0;
+    }
+    int saved = errno;
+    closedir(dir);
+    errno = saved;
+    return result == 0 && saved != 0 ? -1 : result;
+}
+
+/* Depth is bounded by the descriptors that the walk holds; deeper trees fail with EMFILE. */
+static int remove_entry(void *ctx, int dir_fd, const char *name)
+{
+    dev_t device = *(dev_t *)ctx;
+    if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR && errno != EPERM)
+        return -1;
+    pf_auto_fd int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == EACCES && fchmodat(dir_fd, name, 0700, 0) == 0)
+        fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -1;
+    if (st.st_dev != device) {
+        errno = EXDEV;
+        return -1;
+    }
+    if (pf_fs_each_name(fd, remove_entry, ctx) < 0) {
+        if (errno != EACCES || fchmod(fd, 0700) < 0 || pf_fs_each_name(fd, remove_entry, ctx) < 0)
+            return -1;
+    }
+    return unlinkat(dir_fd, name, AT_REMOVEDIR);
+}
+
+int pf_fs_remove_tree(int dir_fd, const char *name, struct pf_error *err)
+{
+    struct stat st;
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        if (errno == ENOENT)
+            return 0;
+        return pf_error_errno(err, "removing %s", name);
+    }
+    dev_t device = st.st_dev;
+    if (remove_entry(&device, dir_fd, name) < 0)
+        return pf_error_errno(err, "removing %s", name);
+    return 0;
+}
+
+int pf_fs_empty_folder(int dir_fd, struct pf_error *err)
+{
+    struct stat st;
+    dev_t device;
+    if (fstat(dir_fd, &st) < 0)
+        return pf_error_errno(err, "reading a folder");
+    device = st.st_dev;
+    if (pf_fs_each_name(dir_fd, remove_entry, &device) < 0)
+        return pf_error_errno(err, "emptying a folder");
+    return 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fs: helpers on folder descriptors: folders, whole files, atomic writes, tree removal. */
+#ifndef PF_FS_H
+#define PF_FS_H
+
+#include "error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* Cleanup attributes for locals that own: `pf_auto_fd int fd = …;`, `pf_auto_free char *text = …;`
+ */
+#define pf_auto_fd   __attribute__((cleanup(pf_fs_close_at)))
+#define pf_auto_free __attribute__((cleanup(pf_fs_free_at)))
+void pf_fs_close_at(int *fd);  /* closes *fd unless negative; keeps errno */
+void pf_fs_free_at(void *ptr); /* frees what the pointer at ptr points to */
+
+/* Gives the value away: returns *fd and leaves -1 behind. */
+int pf_fs_steal(int *fd);
+
+/* Writes all of it, or returns -1 with errno. EINTR and short writes are handled. */
+int pf_fs_write_all(int fd, const void *data, size_t length);
+
+/* Makes every missing folder of path below dir_fd (links are followed). 0 or -1 with errno. */
+int pf_fs_make_folders(int dir_fd, const char *path, mode_t mode);
+
+/* The same inside a root: nothing outside it is reached, whatever links there are. */
+int pf_fs_make_folders_in_root(int root_fd, const char *path, mode_t mode);
+
+/* Reads a whole regular file of at most max_bytes from fd, with a NUL put behind it. *data is the
+   caller's to free. PF_E_LIMIT where it is larger. */
+int pf_fs_read_fd(int fd, size_t max_bytes, char **data, size_t *length, struct pf_error *err);
+
+/* Puts a file in place at once: writes NAME below dir_fd under a temporary name, then renames. An
+   existing file or link of that name is replaced, never written through. */
+int pf_fs_replace_file(int dir_fd, const char *name, const void *data, size_t length, mode_t mode,
+                       struct pf_error *err);
+
+/* Removes the file or the whole tree NAME below dir_fd, following no link, and crossing into no
+   other mounted file system. Absent is success. */
+int pf_fs_remove_tree(int dir_fd, const char *name, struct pf_error *err);
+
+/* Removes everything inside the folder dir_fd, but not the folder. */
+int pf_fs_empty_folder(int dir_fd, struct pf_error *err);
+
+/* Calls fn for every name in the folder except "." and "..", until it returns non-zero; that value
+   is returned. -1 with errno if the folder cannot be read. dir_fd may be an O_PATH descriptor. */
+int pf_fs_each_name(int dir_fd, int (*fn)(void *ctx, int dir_fd, const char *name), void *ctx);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* install: package files become an installed root: staged by workers, committed in plan order. */
+#ifndef PF_INSTALL_H
+#define PF_INSTALL_H
+
+#include "error.h"
+#include "event.h"
+#include "manifest.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pf_install_settings {
+    /* The files in install order; those that are no packages are passed over. The digest of each
+       package that was staged is filled in. Texts beside the packages are read from folder_fd. */
+    struct pf_manifest *manifest;
+    int folder_fd;        /* where the files are */
+    const char *location; /* the folder's path as it stands in the records */
+    int work_fd;          /* has "root" and "stage" */
+    unsigned jobs;        /* worker threads; 0: the calling thread does it all */
+    bool skip_corrupt;    /* pass over a damaged package, as the shell template does */
+    bool remove_corrupt;  /* take a damaged file out of the folder: it is to be fetched again */
+    struct pf_events *events;
+    atomic_bool *stop; /* set by anybody: everything ends soon */
+};
+
+struct pf_install_stats {
+    uint64_t decoded;   /* packages */
+    uint64_t installed; /* packages */
+    uint64_t shells;    /* scripts that needed a shell */
+    uint64_t unpacked_bytes;
+};
+
+struct pf_install;
+
+/* Starts the workers. */
+int pf_install_new(const struct pf_install_settings *settings, struct pf_install **out,
+                   struct pf_error *err);
+
+/* The file of that index in the manifest is whole, and so are all texts. Any thread, once each. */
+void pf_install_ready(struct pf_install *install, size_t index);
+
+/* No further file will become ready. Any thread. */
+void pf_install_give_up(struct pf_install *install);
+
+/* Commits everything in order, on the calling thread, as it becomes ready. PF_E_CANCELLED where it
+   was stopped or given up before the end. */
+int pf_install_run(struct pf_install *install, struct pf_install_stats *stats,
+                   struct pf_error *err);
+
+void pf_install_free(struct pf_install *install);
+
+#endif

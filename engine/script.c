@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "script.h"
+
+#include "fs.h"
+#include "resolve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How often a running script is asked whether it should still run. */
+#define POLL_INTERVAL_MS 200
+
+static void say(const struct pf_script_output *output, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say(const struct pf_script_output *output, const char *fmt, ...)
+{
+    char line[PATH_MAX + 256];
+    va_list args;
+    va_start(args, fmt);
+    int length = vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    if (length < 0 || !output || !output->fn)
+        return;
+    size_t used = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
+    output->fn(output->ctx, line, used);
+}
+
+/* Where the pairs work. Neighbouring lines mostly name the same folder. */
+struct place {
+    int root_fd;
+    int folder_fd;
+    const char *folder; /* what folder_fd is, or NULL */
+    const struct pf_script_output *output;
+    struct pf_error *err;
+};
+
+static void leave(struct place *place)
+{
+    pf_fs_close_at(&place->folder_fd);
+    place->folder_fd = -1;
+    place->folder = NULL;
+}
+
+/* cd FOLDER. Where that fails, the shell says so and goes on in the root. */
+static int enter(struct place *place, const char *folder)
+{
+    if (place->folder && strcmp(place->folder, folder) == 0)
+        return 0;
+    leave(place);
+    place->folder_fd = pf_resolve_in_root(place->root_fd, folder, O_PATH | O_DIRECTORY, 0);
+    if (place->folder_fd >= 0) {
+        place->folder = folder;
+        return 0;
+    }
+    say(place->output, "cd: %s: %s\n", folder, strerror(errno));
+    place->folder_fd = fcntl(place->root_fd, F_DUPFD_CLOEXEC, 0);
+    if (place->folder_fd < 0)
+        return pf_error_errno(place->err, "opening the root");
+    return 0;
+}
+
+/* Opens the folder that a NAME (which may have slashes) is in; *leaf is its last component. */
+static int open_name(const struct place *place, const struct pf_doinst_op *op, const char **leaf)
+{
+    const char *slash = strrchr(op->name, '/');
+    if (!slash) {
+        *leaf = op->name;
+        return fcntl(place->folder_fd, F_DUPFD_CLOEXEC, 0);
+    }
+    /* From the root again: within the folder, ".." must not stop at the folder. */
+    char path[PATH_MAX];
+    bool absolute = *op->name == '/' || !place->folder;
+    int n = snprintf(path, sizeof path, "%s/%s", absolute ? "" : place->folder, op->name);
+    if (n < 0 || (size_t)n >= sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return pf_resolve_parent(place->root_fd, path, leaf);
+}
+
+static int apply_rm(struct place *place, const struct pf_doinst_op *op)
+{
+    const char *leaf;
+    struct stat st;
+    pf_auto_fd int fd = open_name(place, op, &leaf);
+    if (fd < 0 || fstatat(fd, leaf, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            say(place->output, "rm: %s: %s\n", op->name, strerror(errno));
+        return 0;
+    }
+    struct pf_error failure = {0};
+    if (pf_fs_remove_tree(fd, leaf, &failure))
+        say(place->output, "rm: %s\n", failure.text);
+    /* A folder or link that is gone may have been on the way to where we are. */
+    if (!S_ISREG(st.st_mode))
+        leave(place);
+    return 0;
+}
+
+/* ln -sf TARGET NAME: into NAME where that is a folder (through links), else in its place. */
+static int apply_ln(struct place *place, const struct pf_doinst_op *op)
+{
+    const char *leaf;
+    pf_auto_fd int fd = open_name(place, op, &leaf);
+    if (fd < 0) {
+        say(place->output, "ln: %s: %s\n", op->name, strerror(errno));
+        return 0;
+    }
+    if (symlinkat(op->target, fd, leaf) == 0)
+        return 0;
+    if (errno != EEXIST) {
+        say(place->output, "ln: %s: %s\n", op->name, strerror(errno));
+        return 0;
+    }
+    char inside[PATH_MAX];
+    bool relative = *op->name != '/' && place->folder;
+    snprintf(inside, sizeof inside, "%s/%s", relative ? place->folder : "", op->name);
+    pf_auto_fd int folder = pf_resolve_in_root(place->root_fd, inside, O_PATH | O_DIRECTORY, 0);
+    char target_leaf[PATH_MAX];
+    if (folder >= 0) {
+        size_t length = strlen(op->target);
+        while (length > 1 && op->target[length - 1] == '/')
+            length--;
+        const char *start = memrchr(op->target, '/', length);
+        start = start ? start + 1 : op->target;
+        length -= (size_t)(start - op->target);
+        if (length >= sizeof target_leaf)
+            return 0;
+        memcpy(target_leaf, start, length);
+        target_leaf[length] = '\0';
+        leaf = target_leaf;
+    }
+    int at = folder >= 0 ? folder : fd;
+    if (unlinkat(at, leaf, 0) < 0 && errno != ENOENT) {
+        say(place->output, "ln: %s: %s\n", op->name, strerror(errno));
+        return 0;
+    }
+    if (symlinkat(op->target, at, leaf) < 0)
+        say(place->output, "ln: %s: %s\n", op->name, strerror(errno));
+    leave(place);
+    return 0;
+}
+
+int pf_script_apply(int root_fd, const struct pf_doinst_ops *ops,
+                    const struct pf_script_output *output, struct pf_error *err)
+{
+    struct place place = {.root_fd = root_fd, .folder_fd = -1, .output = output, .err = err};
+    int failed = 0;
+    for (size_t i = 0; i < ops->count && !failed; i++) {
+        const struct pf_doinst_op *op = &ops->ops[i];
+        failed = enter(&place, op->folder);
+        if (!failed)
+            failed = op->link ? apply_ln(&place, op) : apply_rm(&place, op);
+    }
+    leave(&place);
+    return failed;
+}
+
+/* Starts the shell with both of its outputs in the pipe. */
+static int start_shell(int root_fd, int pipe_fd, pid_t *pid)
+{
+    /* The process's own umask is 0; scripts expect the usual one. */
+    static const char command[] = "umask 022 && exec sh install/doinst.sh -install";
+    static const char *const argv[] = {"sh", "-c", command, NULL};
+    static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/",
+                                              "LC_ALL=C", NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    int failed = posix_spawn_file_actions_init(&actions);
+    if (failed)
+        return failed;
+    failed = posix_spawnattr_init(&attributes);
+    if (failed) {
+        posix_spawn_file_actions_destroy(&actions);
+        return failed;
+    }
+    failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    if (!failed)
+        failed = posix_spawn_file_actions_adddup2(&actions, pipe_fd, 1);
+    if (!failed)
+        failed = posix_spawn_file_actions_adddup2(&actions, pipe_fd, 2);
+    if (!failed)
+        failed = posix_spawn_file_actions_addfchdir_np(&actions, root_fd);
+    if (!failed)
+        failed = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                                           POSIX_SPAWN_SETSIGDEF);
+    if (!failed)
+        failed = posix_spawnattr_setsigmask(&attributes, &none);
+    if (!failed)
+        failed = posix_spawnattr_setsigdefault(&attributes, &all);
+    if (!failed)
+        failed = posix_spawn(pid, "/bin/sh", &actions, &attributes, (char *const *)argv,
+                             (char *const *)environment);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return failed;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+struct run {
+    const struct pf_script_limits *limits;
+    const struct pf_script_output *output;
+    const atomic_bool *cancel;
+    int pipe_fd;
+    int pid_fd; /* readable once the shell has ended */
+    size_t passed_on;
+};
+
+/* Takes what is in the pipe. Returns 0 at its end. */
+static bool drain(struct run *run)
+{
+    char buffer[4096];
+    ssize_t n = read(run->pipe_fd, buffer, sizeof buffer);
+    if (n < 0)
+        return errno == EINTR || errno == EAGAIN;
+    size_t room = run->limits->output_bytes - run->passed_on;
+    size_t use = (size_t)n < room ? (size_t)n : room;
+    if (use && run->output && run->output->fn)
+        run->output->fn(run->output->ctx, buffer, use);
+    run->passed_on += use;
+    return n > 0;
+}
+
+/* Until the shell has ended: what it left running may keep the pipe open for ever. */
+static int wait_for_end(struct run *run, struct pf_error *err)
+{
+    int64_t deadline = now_ms() + run->limits->timeout_s * INT64_C(1000);
+    for (;;) {
+        struct pollfd fds[2] = {{.fd = run->pipe_fd, .events = POLLIN},
+                                {.fd = run->pid_fd, .events = POLLIN}};
+        if (poll(fds, 2, POLL_INTERVAL_MS) < 0 && errno != EINTR)
+            return pf_error_errno(err, "waiting for the script");
+        if (fds[0].revents && !drain(run))
+            run->pipe_fd = -1;
+        if (fds[1].revents) {
+            while (run->pipe_fd >= 0 && poll(fds, 1, 0) > 0 && drain(run))
+                ;
+            return 0;
+        }
+        if (run->cancel && atomic_load(run->cancel))
+            return pf_error_set(err, PF_E_CANCELLED, "stopped while its script ran");
+        if (now_ms() > deadline)
+            return pf_error_set(err, PF_E_LIMIT, "its script did not end within %u s",
+                                run->limits->timeout_s);
+    }
+}
+
+int pf_script_run(int root_fd, const struct pf_script_limits *limits,
+                  const struct pf_script_output *output, const atomic_bool *cancel, int *status,
+                  struct pf_error *err)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return pf_error_errno(err, "making a pipe");
+    pf_auto_fd int reading = ends[0], writing = ends[1];
+    pid_t pid;
+    int number = start_shell(root_fd, writing, &pid);
+    if (number) {
+        errno = number;
+        return pf_error_errno(err, "starting /bin/sh for its script");
+    }
+    close(pf_fs_steal(&writing));
+    pf_auto_fd int pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct run run = {
+        .limits = limits, .output = output, .cancel = cancel, .pipe_fd = reading, .pid_fd = pid_fd};
+    int failed = pid_fd < 0 ? pf_error_errno(err, "watching its script") : wait_for_end(&run, err);
+    /* The session is the script's own: what it left behind in it goes too. */
+    kill(-pid, SIGKILL);
+    int raw;
+    while (waitpid(pid, &raw, 0) < 0 && errno == EINTR)
+        ;
+    *status = WIFSIGNALED(raw) ? 128 + WTERMSIG(raw) : WEXITSTATUS(raw);
+    return failed;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "target.h"
+
+#include "fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int is_content(void *ctx, int fd, const char *name)
+{
+    (void)ctx, (void)fd;
+    return strcmp(name, "lost+found") != 0;
+}
+
+static int remove_content(void *ctx, int fd, const char *name)
+{
+    (void)ctx;
+    if (is_content(NULL, fd, name))
+        pf_fs_remove_tree(fd, name, NULL);
+    return 0;
+}
+
+/* Splits a path into an open parent folder and a name. */
+static int split(const char *path, struct pf_target_folder *t, struct pf_error *err)
+{
+    pf_auto_free char *for_folder = strdup(path);
+    pf_auto_free char *for_name = strdup(path);
+    if (!for_folder || !for_name)
+        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+    const char *name = basename(for_name);
+    if (*name == '\0' || strcmp(name, "/") == 0 || strcmp(name, ".") == 0 ||
+        strcmp(name, "..") == 0)
+        return pf_error_set(err, PF_E_INVALID, "\"%s\" cannot be the folder of a new root", path);
+    t->name = strdup(name);
+    t->parent_fd = open(dirname(for_folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (t->parent_fd < 0)
+        return pf_error_errno(err, "the folder above %s", path);
+    return t->name ? 0 : pf_error_set(err, PF_E_SYSTEM, "out of memory");
+}
+
+/* 1: the folder is there and empty; 0: it is not there. */
+static int look(const char *path, struct pf_target_folder *t, bool *mounted, struct pf_error *err)
+{
+    struct stat here, above;
+    pf_auto_fd int fd = openat(t->parent_fd, t->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : pf_error_errno(err, "%s", path);
+    int status = pf_fs_each_name(fd, is_content, NULL);
+    if (status < 0 || fstat(fd, &here) < 0 || fstat(t->parent_fd, &above) < 0)
+        return pf_error_errno(err, "%s", path);
+    if (status > 0)
+        return pf_error_set(err, PF_E_CONFLICT, "%s is not empty; name a new folder for the root",
+                            path);
+    *mounted = here.st_dev != above.st_dev;
+    return 1;
+}
+
+static int open_in_place(const char *path, bool exists, struct pf_target_folder *t,
+                         struct pf_error *err)
+{
+    if (!exists && mkdirat(t->parent_fd, t->name, 0755) < 0)
+        return pf_error_errno(err, "making %s", path);
+    t->made = !exists;
+    t->fd = openat(t->parent_fd, t->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return t->fd < 0 ? pf_error_errno(err, "%s", path) : 0;
+}
+
+static int open_temporary(const char *path, struct pf_target_folder *t, struct pf_error *err)
+{
+    if (asprintf(&t->temporary, ".%s.plamo-fast", t->name) < 0) {
+        t->temporary = NULL;
+        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+    }
+    if (mkdirat(t->parent_fd, t->temporary, 0755) < 0 && errno != EEXIST)
+        return pf_error_errno(err, "making %s", path);
+    t->fd = openat(t->parent_fd, t->temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (t->fd < 0)
+        return pf_error_errno(err, "making %s", path);
+    if (flock(t->fd, LOCK_EX | LOCK_NB) < 0) {
+        close(pf_fs_steal(&t->fd));
+        return pf_error_set(err, PF_E_BUSY, "%s is being made by another run", path);
+    }
+    return pf_fs_empty_folder(t->fd, err);
+}
+
+int pf_target_open(const char *path, bool in_place, struct pf_target_folder *t,
+                   struct pf_error *err)
+{
+    *t = (struct pf_target_folder){.fd = -1, .parent_fd = -1};
+    bool mounted = false;
+    int failed = split(path, t, err);
+    int exists = failed ? failed : look(path, t, &mounted, err);
+    if (exists < 0)
+        return exists;
+    if (in_place || mounted)
+        return open_in_place(path, exists, t, err);
+    return open_temporary(path, t, err);
+}
+
+int pf_target_finish(struct pf_target_folder *t, struct pf_error *err)
+{
+    if (t->temporary) {
+        if (syncfs(t->fd) < 0)
+            return pf_error_errno(err, "flushing %s", t->name);
+        /* An empty folder of that name is replaced; anything else makes this fail. */
+        if (renameat(t->parent_fd, t->temporary, t->parent_fd, t->name) < 0)
+            return pf_error_errno(err, "putting %s in place", t->name);
+    }
+    close(pf_fs_steal(&t->fd));
+    return 0;
+}
+
+void pf_target_end(struct pf_target_folder *t)
+{
+    if (t->fd >= 0) {
+        pf_fs_each_name(t->fd, remove_content, NULL);
+        if (t->temporary || t->made)
+            unlinkat(t->parent_fd, t->temporary ? t->temporary : t->name, AT_REMOVEDIR);
+    }
+    pf_fs_close_at(&t->fd);
+    pf_fs_close_at(&t->parent_fd);
+    free(t->name);
+    free(t->temporary);
+    *t = (struct pf_target_folder){.fd = -1, .parent_fd = -1};
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* target: the folder that a container's root is made in, which shows a whole root or none. */
+#ifndef PF_TARGET_H
+#define PF_TARGET_H
+
+#include "error.h"
+
+#include <stdbool.h>
+
+struct pf_target_folder {
+    int fd; /* where the root's content goes */
+    int parent_fd;
+    char *name;      /* the last component of the path */
+    char *temporary; /* beside it, until the rename; NULL: filled in place */
+    bool made;       /* in place: the folder was not there before */
+};
+
+/* Opens (and makes) the folder. It must be empty (a file system's own lost+found is no content). In
+   place is also chosen where something is mounted on it, for nothing can be renamed onto that. A
+   temporary folder that a killed run left is taken away; one in use by another is PF_E_BUSY. */
+int pf_target_open(const char *path, bool in_place, struct pf_target_folder *out,
+                   struct pf_error *err);
+
+/* Puts the finished root under its name, after a flush to disk. */
+int pf_target_finish(struct pf_target_folder *target, struct pf_error *err);
+
+/* Takes away what was made. Does nothing after pf_target_finish. */
+void pf_target_end(struct pf_target_folder *target);
+
+#endif
