@@ -27,7 +27,10 @@ struct stage {
     struct pf_decode *decode;
     struct archive *archive;
     struct pf_error *err;
-    int decode_failed; /* code of the decoder's own error, reported in err */
+    int decode_failed;        /* code of the decoder's own error, reported in err */
+    const unsigned char *fed; /* the piece that libarchive got last; the decoder's */
+    size_t fed_length;
+    int64_t fed_total;
     /* The folder that the last member was put into: most members follow their neighbours. */
     int parent_fd;
     uint32_t parent;
@@ -46,7 +49,12 @@ static la_ssize_t feed(struct archive *archive, void *ctx, const void **data)
         return ARCHIVE_FATAL;
     }
     s->decode_failed = pf_decode_next(s->decode, data, &length, s->err);
-    return s->decode_failed ? ARCHIVE_FATAL : (la_ssize_t)length;
+    if (s->decode_failed)
+        return ARCHIVE_FATAL;
+    s->fed = *data;
+    s->fed_length = length;
+    s->fed_total += (int64_t)length;
+    return (la_ssize_t)length;
 }
 
 static int archive_error(struct stage *s)
@@ -462,25 +470,36 @@ static int stage_member(struct stage *s, struct archive_entry *entry)
     return stage_file(s, path, entry, stored);
 }
 
+static int check_zeros(struct stage *s, const unsigned char *data, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (data[i] != 0)
+            return pf_error_set(s->err, PF_E_CORRUPT, "junk after the end of the tar inside");
+    }
+    return 0;
+}
+
 /* tar's end is two blocks of zeros; libarchive takes the mere end of the stream for it, so count.
-   `end` is where the last member's data ended. */
+   `end` is where the last member's data ended. What is behind them can only be more zeros. */
 static int check_end(struct stage *s, int64_t end)
 {
     int64_t padded = (end + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
-    if (archive_filter_bytes(s->archive, 0) < padded + 2 * TAR_BLOCK)
+    int64_t consumed = archive_filter_bytes(s->archive, 0);
+    int64_t left = s->fed_total - consumed; /* in the last piece */
+    if (consumed < padded + 2 * TAR_BLOCK)
         return pf_error_set(s->err, PF_E_CORRUPT,
                             "the tar inside ends without its end-of-archive blocks");
-    for (;;) {
-        const unsigned char *data;
-        size_t length;
-        int failed = pf_decode_next(s->decode, (const void **)&data, &length, s->err);
-        if (failed || length == 0)
-            return failed;
-        for (size_t i = 0; i < length; i++) {
-            if (data[i] != 0)
-                return pf_error_set(s->err, PF_E_CORRUPT, "junk after the end of the tar inside");
-        }
-    }
+    if (left < 0 || (uint64_t)left > s->fed_length)
+        return pf_error_set(s->err, PF_E_CORRUPT, "the end of the tar inside is out of place");
+    const unsigned char *data = s->fed + s->fed_length - left;
+    size_t length = (size_t)left;
+    int failed;
+    do {
+        failed = check_zeros(s, data, length);
+        if (!failed)
+            failed = pf_decode_next(s->decode, (const void **)&data, &length, s->err);
+    } while (!failed && length);
+    return failed;
 }
 
 static int stage_members(struct stage *s)
@@ -533,8 +552,8 @@ static int finish_folders(struct stage *s)
     return 0;
 }
 
-/* libarchive converts the UTF-8 of PAX names to the locale's charset. Names shall be the same whatever
-   the user's locale is, so this thread has a UTF-8 one meanwhile. */
+/* libarchive converts the UTF-8 of PAX names to the locale's charset. Names shall be the same
+   whatever the user's locale is, so this thread has a UTF-8 one meanwhile. */
 static locale_t enter_utf8_locale(locale_t *before)
 {
     locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
