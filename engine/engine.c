@@ -409,6 +409,9 @@ static int build_cached_root(struct pf_engine *engine, struct pf_error *err)
     double start = now_s();
     int failed = downloaded ? build_from_downloads(engine, err) : build_cold(engine, err);
     engine->stats.fetch_install_s += now_s() - start;
+    if (failed == PF_E_NO_SPACE)
+        pf_error_context(err, "the file system of the cache folder %s is full",
+                         engine->cache->base);
     struct pf_error ignored = {0};
     int removed = pf_cache_remove_work(engine->cache, failed ? &ignored : err);
     return failed ? failed : removed;
@@ -472,6 +475,22 @@ static int check_container_name(const char *name, struct pf_error *err)
                              name);
 }
 
+static int fill_target(struct pf_engine *engine, const struct pf_target *target,
+                       struct pf_target_folder *folder, struct pf_error *err)
+{
+    int failed = clone_root(engine, target, folder->fd, err);
+    if (!failed && target->name) {
+        phase(engine, "configuring the root");
+        failed = pf_configure_root(folder->fd, engine->settings.profile, target->name,
+                                   engine->events, err);
+    }
+    if (!failed)
+        failed = pf_target_finish(folder, err);
+    if (failed == PF_E_NO_SPACE)
+        pf_error_context(err, "the file system of %s is full", target->root);
+    return failed;
+}
+
 int pf_engine_create_root(struct pf_engine *engine, const struct pf_target *target,
                           struct pf_error *err)
 {
@@ -484,14 +503,7 @@ int pf_engine_create_root(struct pf_engine *engine, const struct pf_target *targ
     if (!failed)
         failed = pf_engine_prepare(engine, err);
     if (!failed)
-        failed = clone_root(engine, target, folder.fd, err);
-    if (!failed && target->name) {
-        phase(engine, "configuring the root");
-        failed = pf_configure_root(folder.fd, engine->settings.profile, target->name,
-                                   engine->events, err);
-    }
-    if (!failed)
-        failed = pf_target_finish(&folder, err);
+        failed = fill_target(engine, target, &folder, err);
     pf_target_end(&folder);
     if (!failed)
         pf_events_send(engine->events, &(struct pf_event){.type = PF_EVENT_DONE});
