@@ -37,6 +37,13 @@ struct pf_engine {
 
 void pf_engine_init_process(void)
 {
+    /* With 0, 1 or 2 closed, the next file would get that number, and messages would go into it. */
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
     umask(0);
     signal(SIGPIPE, SIG_IGN);
 }

@@ -31,8 +31,9 @@ struct pf_settings {
 
 #define PF_NO_WAIT UINT32_MAX
 
-/* Sets the process's umask to 0 and ignores SIGPIPE: both are process-wide, so the program decides,
-   once, before it makes an engine. */
+/* Readies the process: umask 0, SIGPIPE ignored, /dev/null in the place of closed standard
+   descriptors. All of that is process-wide, so the program decides, once, before it makes an
+   engine. */
 void pf_engine_init_process(void);
 
 struct pf_engine;
