@@ -65,8 +65,8 @@ void pf_cache_close(struct pf_cache *cache)
 {
     if (!cache)
         return;
-    pf_fs_close_at(&cache->lock_fd);
-    pf_fs_close_at(&cache->base_fd);
+    pf_close_at(&cache->lock_fd);
+    pf_close_at(&cache->base_fd);
     free(cache->lock_path);
     free(cache->base);
     free(cache);

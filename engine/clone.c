@@ -203,7 +203,7 @@ static int fill_folder(struct worker *w, const struct folder *folder)
         if (dir)
             closedir(dir);
         else
-            pf_fs_close_at(&from);
+            pf_close_at(&from);
         return failed;
     }
     int failed = 0;

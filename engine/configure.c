@@ -52,7 +52,7 @@ static int write_text(const struct configure *c, const struct pf_edit *edit, int
             return pf_error_errno(c->err, "editing %s", edit->path);
         p += name ? 2 : length;
     }
-    return close(pf_fs_steal(&fd)) < 0 ? pf_error_errno(c->err, "editing %s", edit->path) : 0;
+    return close(pf_steal_fd(&fd)) < 0 ? pf_error_errno(c->err, "editing %s", edit->path) : 0;
 }
 
 static int remove_file(const struct configure *c, const struct pf_edit *edit)

@@ -156,5 +156,5 @@ int pf_copyfile_regular(struct pf_copyfile *c, int from_fd, int to_fd, const cha
     if ((!own && fchown(to, st->st_uid, st->st_gid) < 0) || pf_copyfile_xattrs(from, to) < 0 ||
         ((st->st_mode & 07000) && fchmod(to, st->st_mode & 07777) < 0) || futimens(to, times) < 0)
         return -1;
-    return close(pf_fs_steal(&to));
+    return close(pf_steal_fd(&to));
 }

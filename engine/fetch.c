@@ -111,7 +111,7 @@ static void stop_easy(struct transfer *t)
 static void free_transfer(struct transfer *t)
 {
     stop_easy(t);
-    pf_fs_close_at(&t->fd);
+    pf_close_at(&t->fd);
     free(t->url);
     free(t->data);
     free(t->name);
@@ -442,7 +442,7 @@ static int finish_file(struct transfer *t, struct pf_error *err)
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = filetime}};
     if (filetime >= 0 && futimens(t->fd, times) < 0)
         return pf_error_errno(err, "setting the time of %s", t->part);
-    if (close(pf_fs_steal(&t->fd)) < 0)
+    if (close(pf_steal_fd(&t->fd)) < 0)
         return pf_error_errno(err, "writing %s", t->part);
     if (renameat(t->dir_fd, t->part, t->dir_fd, t->name) < 0)
         return pf_error_errno(err, "renaming %s", t->part);

@@ -13,27 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-void pf_fs_close_at(int *fd)
-{
-    if (*fd < 0)
-        return;
-    int saved = errno;
-    close(*fd);
-    errno = saved;
-}
-
-void pf_fs_free_at(void *ptr)
-{
-    free(*(void **)ptr);
-}
-
-int pf_fs_steal(int *fd)
-{
-    int given = *fd;
-    *fd = -1;
-    return given;
-}
-
 int pf_fs_write_all(int fd, const void *data, size_t length)
 {
     const char *p = data;
@@ -149,7 +128,7 @@ int pf_fs_replace_file(int dir_fd, const char *name, const void *data, size_t le
     if (fd < 0)
         return pf_error_errno(err, "writing %s", name);
     if (pf_fs_write_all(fd, data, length) < 0 || fchmod(fd, mode) < 0 ||
-        close(pf_fs_steal(&fd)) < 0 || renameat(dir_fd, temporary, dir_fd, name) < 0) {
+        close(pf_steal_fd(&fd)) < 0 || renameat(dir_fd, temporary, dir_fd, name) < 0) {
         pf_error_errno(err, "writing %s", name);
         unlinkat(dir_fd, temporary, 0);
         return err ? err->code : PF_E_SYSTEM;
@@ -162,7 +141,7 @@ int pf_fs_each_name(int dir_fd, int (*fn)(void *ctx, int dir_fd, const char *nam
     int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir) {
-        pf_fs_close_at(&fd);
+        pf_close_at(&fd);
         return -1;
     }
     int result = 0;

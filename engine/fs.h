@@ -3,22 +3,13 @@
 #ifndef PF_FS_H
 #define PF_FS_H
 
+#include "cleanup.h"
 #include "error.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
-
-/* Cleanup attributes for locals that own: `pf_auto_fd int fd = …;`, `pf_auto_free char *text = …;`
- */
-#define pf_auto_fd   __attribute__((cleanup(pf_fs_close_at)))
-#define pf_auto_free __attribute__((cleanup(pf_fs_free_at)))
-void pf_fs_close_at(int *fd);  /* closes *fd unless negative; keeps errno */
-void pf_fs_free_at(void *ptr); /* frees what the pointer at ptr points to */
-
-/* Gives the value away: returns *fd and leaves -1 behind. */
-int pf_fs_steal(int *fd);
 
 /* Writes all of it, or returns -1 with errno. EINTR and short writes are handled. */
 int pf_fs_write_all(int fd, const void *data, size_t length);

@@ -158,8 +158,8 @@ void pf_install_free(struct pf_install *install)
     free(install->item_of);
     pf_commit_free(install->commit);
     pf_descriptions_end(&install->descriptions);
-    pf_fs_close_at(&install->stage_fd);
-    pf_fs_close_at(&install->root_fd);
+    pf_close_at(&install->stage_fd);
+    pf_close_at(&install->root_fd);
     free(install);
 }
 

@@ -131,7 +131,7 @@ void pf_journal_close(struct pf_journal *journal)
 {
     if (!journal)
         return;
-    pf_fs_close_at(&journal->fd);
+    pf_close_at(&journal->fd);
     for (size_t i = 0; i < journal->files.count; i++) {
         free(journal->states[i].url);
         free(journal->states[i].validator);

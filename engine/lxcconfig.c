@@ -27,7 +27,7 @@ static char *config_path(const char *path)
 static int append(int dir_fd, const char *file, const char *text, struct pf_error *err)
 {
     pf_auto_fd int fd = openat(dir_fd, file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0 || pf_fs_write_all(fd, text, strlen(text)) < 0 || close(pf_fs_steal(&fd)) < 0)
+    if (fd < 0 || pf_fs_write_all(fd, text, strlen(text)) < 0 || close(pf_steal_fd(&fd)) < 0)
         return pf_error_errno(err, "writing %s", file);
     return 0;
 }

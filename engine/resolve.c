@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "resolve.h"
 
-#include "fs.h"
+#include "cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>

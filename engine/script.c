@@ -50,7 +50,7 @@ struct place {
 
 static void leave(struct place *place)
 {
-    pf_fs_close_at(&place->folder_fd);
+    pf_close_at(&place->folder_fd);
     place->folder_fd = -1;
     place->folder = NULL;
 }
@@ -282,7 +282,7 @@ int pf_script_run(int root_fd, const struct pf_script_limits *limits,
         errno = number;
         return pf_error_errno(err, "starting /bin/sh for its script");
     }
-    close(pf_fs_steal(&writing));
+    close(pf_steal_fd(&writing));
     pf_auto_fd int pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
     struct run run = {
         .limits = limits, .output = output, .cancel = cancel, .pipe_fd = reading, .pid_fd = pid_fd};

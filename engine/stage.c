@@ -3,13 +3,11 @@
 
 #include "fs.h"
 #include "resolve.h"
+#include "tarread.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -18,19 +16,12 @@
 /* A control file larger than this is no script that anybody wrote. */
 #define MAX_CONTROL_BYTES (16u << 20)
 
-#define TAR_BLOCK 512
-
 /* What one run of pf_stage_package works with. */
 struct stage {
     struct pf_staged *out;
     const struct pf_stage_limits *limits;
-    struct pf_decode *decode;
-    struct archive *archive;
+    struct pf_tarread *tar;
     struct pf_error *err;
-    int decode_failed;        /* code of the decoder's own error, reported in err */
-    const unsigned char *fed; /* the piece that libarchive got last; the decoder's */
-    size_t fed_length;
-    int64_t fed_total;
     /* The folder that the last member was put into: most members follow their neighbours. */
     int parent_fd;
     uint32_t parent;
@@ -38,33 +29,6 @@ struct stage {
     uid_t uid; /* what new files get by themselves */
     gid_t gid;
 };
-
-static la_ssize_t feed(struct archive *archive, void *ctx, const void **data)
-{
-    (void)archive;
-    struct stage *s = ctx;
-    size_t length;
-    if (s->limits->cancel && atomic_load(s->limits->cancel)) {
-        s->decode_failed = pf_error_set(s->err, PF_E_CANCELLED, "stopped");
-        return ARCHIVE_FATAL;
-    }
-    s->decode_failed = pf_decode_next(s->decode, data, &length, s->err);
-    if (s->decode_failed)
-        return ARCHIVE_FATAL;
-    s->fed = *data;
-    s->fed_length = length;
-    s->fed_total += (int64_t)length;
-    return (la_ssize_t)length;
-}
-
-static int archive_error(struct stage *s)
-{
-    if (s->decode_failed)
-        return s->decode_failed;
-    const char *why = archive_error_string(s->archive);
-    return pf_error_set(s->err, PF_E_CORRUPT, "the tar inside is damaged: %s",
-                        why ? why : "unknown error");
-}
 
 static int refuse(struct stage *s, const char *member, const char *why)
 {
@@ -76,36 +40,29 @@ static int system_error(struct stage *s, const char *member)
     return pf_error_errno(s->err, "unpacking member %s", member);
 }
 
-static int open_archive(struct stage *s)
-{
-    s->archive = archive_read_new();
-    if (!s->archive)
-        return pf_error_set(s->err, PF_E_SYSTEM, "out of memory");
-    if (archive_read_support_format_tar(s->archive) != ARCHIVE_OK ||
-        archive_read_open(s->archive, s, NULL, feed, NULL) != ARCHIVE_OK)
-        return archive_error(s);
-    return 0;
-}
-
-/* One line of the record's file list. A newline in a name would forge a line: refused. */
+/* One line of the record's file list. A newline in a name would forge a line: it is written as \n.
+ */
 static int list_member(struct stage *s, const char *stored)
 {
     struct pf_staged *out = s->out;
-    size_t length = strlen(stored);
-    if (memchr(stored, '\n', length))
-        return refuse(s, stored, "the name has a newline");
-    if (out->file_list_length + length + 2 > s->list_capacity) {
-        size_t capacity = s->list_capacity * 2 + length + 4096;
+    size_t most = 2 * strlen(stored) + 2;
+    if (out->file_list_length + most > s->list_capacity) {
+        size_t capacity = s->list_capacity * 2 + most + 4096;
         char *grown = realloc(out->file_list, capacity);
         if (!grown)
             return pf_error_set(s->err, PF_E_SYSTEM, "out of memory");
         out->file_list = grown;
         s->list_capacity = capacity;
     }
-    memcpy(out->file_list + out->file_list_length, stored, length);
-    out->file_list_length += length;
-    out->file_list[out->file_list_length++] = '\n';
-    out->file_list[out->file_list_length] = '\0';
+    char *end = out->file_list + out->file_list_length;
+    for (const char *p = stored; *p; p++) {
+        if (*p == '\n')
+            *end++ = '\\';
+        *end++ = *p == '\n' ? 'n' : *p;
+    }
+    *end++ = '\n';
+    *end = '\0';
+    out->file_list_length = (size_t)(end - out->file_list);
     if (out->file_list_length > s->limits->text_bytes)
         return pf_error_set(s->err, PF_E_LIMIT, "its member names take more than %llu bytes",
                             (unsigned long long)s->limits->text_bytes);
@@ -132,7 +89,7 @@ static int open_folder(struct stage *s, uint32_t node, const char *member)
         return refuse(s, member, "a member of the same package above it is not a folder");
     if (fd < 0)
         return system_error(s, member);
-    pf_fs_close_at(&s->parent_fd);
+    pf_close_at(&s->parent_fd);
     s->parent_fd = fd;
     s->parent = node;
     return 0;
@@ -153,38 +110,29 @@ static int set_owner_mode_time(struct stage *s, int fd, const struct pf_node *no
 }
 
 /* Reads the data of the current member, of `size` bytes, and hands each block to `sink`. */
-typedef int (*sink_fn)(struct stage *s, void *ctx, const void *data, size_t length, off_t offset);
-
-static int read_data(struct stage *s, const char *member, sink_fn sink, void *ctx, int64_t size)
+static int read_data(struct stage *s, const char *member, pf_tarread_sink_fn sink, void *ctx,
+                     int64_t size)
 {
-    uint64_t stored = 0;
-    for (;;) {
-        const void *data;
-        size_t length;
-        la_int64_t offset;
-        int status = archive_read_data_block(s->archive, &data, &length, &offset);
-        if (status == ARCHIVE_EOF)
-            return 0;
-        if (status != ARCHIVE_OK)
-            return archive_error(s);
-        stored += length;
-        if (offset < 0 || offset > size || (uint64_t)length > (uint64_t)(size - offset))
-            return refuse(s, member, "its data and its size disagree");
-        if ((uint64_t)offset > stored + s->limits->sparse_free)
-            return refuse(s, member, "a sparse file of far more bytes than it stores");
-        int failed = length ? sink(s, ctx, data, length, (off_t)offset) : 0;
-        if (failed)
-            return failed;
+    struct pf_error inner = {0};
+    int failed = pf_tarread_data(s->tar, size, s->limits->sparse_free, sink, ctx, &inner);
+    if (!failed)
+        return 0;
+    /* A sink has filled s->err itself. */
+    if (inner.code) {
+        *s->err = inner;
+        pf_error_context(s->err, "member %s", member);
     }
+    return failed;
 }
 
 struct file_sink {
+    struct stage *stage;
     int fd;
     const char *member;
     off_t end; /* of what has been written */
 };
 
-static int write_block(struct stage *s, void *ctx, const void *data, size_t length, off_t offset)
+static int write_block(void *ctx, const void *data, size_t length, off_t offset)
 {
     struct file_sink *sink = ctx;
     const char *p = data;
@@ -193,7 +141,7 @@ static int write_block(struct stage *s, void *ctx, const void *data, size_t leng
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return system_error(s, sink->member);
+            return system_error(sink->stage, sink->member);
         p += n;
         offset += n;
         length -= (size_t)n;
@@ -221,7 +169,7 @@ static int stage_regular(struct stage *s, const struct pf_node *node, const char
                node->mode & 0777);
     if (fd < 0)
         return system_error(s, member);
-    struct file_sink sink = {.fd = fd, .member = member};
+    struct file_sink sink = {.stage = s, .fd = fd, .member = member};
     int failed = read_data(s, member, write_block, &sink, size);
     if (failed)
         return failed;
@@ -229,7 +177,7 @@ static int stage_regular(struct stage *s, const struct pf_node *node, const char
     if (sink.end < size && ftruncate(fd, size) < 0)
         return system_error(s, member);
     failed = set_owner_mode_time(s, fd, node, member);
-    if (!failed && close(pf_fs_steal(&fd)) < 0)
+    if (!failed && close(pf_steal_fd(&fd)) < 0)
         failed = system_error(s, member);
     return failed;
 }
@@ -268,10 +216,11 @@ static int stage_special(struct stage *s, const struct pf_node *node, const char
     return 0;
 }
 
-static int no_data(struct stage *s, void *ctx, const void *data, size_t length, off_t offset)
+static int count_data(void *ctx, const void *data, size_t length, off_t offset)
 {
-    (void)data, (void)length, (void)offset;
-    return refuse(s, ctx, "a hard link that carries data");
+    (void)data, (void)offset;
+    *(size_t *)ctx += length;
+    return 0;
 }
 
 /* A hard link: to a regular file, link or special file that the same archive gave before. */
@@ -284,9 +233,12 @@ static int stage_hardlink(struct stage *s, uint32_t index, const char *name, con
     int failed = pf_members_normalise(target, s->limits->depth, path, s->err);
     if (failed)
         return pf_error_context(s->err, "the hard link %s", member);
-    failed = read_data(s, member, no_data, (void *)member, INT64_MAX);
+    size_t carried = 0;
+    failed = read_data(s, member, count_data, &carried, INT64_MAX);
     if (failed)
         return failed;
+    if (carried)
+        return refuse(s, member, "a hard link that carries data");
     const char *slash = strrchr(path, '/');
     const char *leaf = slash ? slash + 1 : path;
     char parent[PATH_MAX];
@@ -304,16 +256,9 @@ static int stage_hardlink(struct stage *s, uint32_t index, const char *name, con
     return 0;
 }
 
-struct memory_sink {
-    struct pf_control_file *file;
-    const char *member;
-};
-
-static int keep_block(struct stage *s, void *ctx, const void *data, size_t length, off_t offset)
+static int keep_block(void *ctx, const void *data, size_t length, off_t offset)
 {
-    (void)s;
-    struct memory_sink *sink = ctx;
-    memcpy(sink->file->data + offset, data, length);
+    memcpy((char *)ctx + offset, data, length);
     return 0;
 }
 
@@ -356,8 +301,7 @@ static int keep_control(struct stage *s, const char *name, struct archive_entry 
     file->mtime = (struct timespec){archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
     if (!file->name || !file->data)
         return pf_error_set(s->err, PF_E_SYSTEM, "out of memory");
-    struct memory_sink sink = {.file = file, .member = member};
-    return read_data(s, member, keep_block, &sink, size);
+    return read_data(s, member, keep_block, file->data, size);
 }
 
 static int fill_node(struct stage *s, struct pf_node *node, struct archive_entry *entry,
@@ -470,53 +414,16 @@ static int stage_member(struct stage *s, struct archive_entry *entry)
     return stage_file(s, path, entry, stored);
 }
 
-static int check_zeros(struct stage *s, const unsigned char *data, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        if (data[i] != 0)
-            return pf_error_set(s->err, PF_E_CORRUPT, "junk after the end of the tar inside");
-    }
-    return 0;
-}
-
-/* tar's end is two blocks of zeros; libarchive takes the mere end of the stream for it, so count.
-   `end` is where the last member's data ended. What is behind them can only be more zeros. */
-static int check_end(struct stage *s, int64_t end)
-{
-    int64_t padded = (end + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
-    int64_t consumed = archive_filter_bytes(s->archive, 0);
-    int64_t left = s->fed_total - consumed; /* in the last piece */
-    if (consumed < padded + 2 * TAR_BLOCK)
-        return pf_error_set(s->err, PF_E_CORRUPT,
-                            "the tar inside ends without its end-of-archive blocks");
-    if (left < 0 || (uint64_t)left > s->fed_length)
-        return pf_error_set(s->err, PF_E_CORRUPT, "the end of the tar inside is out of place");
-    const unsigned char *data = s->fed + s->fed_length - left;
-    size_t length = (size_t)left;
-    int failed;
-    do {
-        failed = check_zeros(s, data, length);
-        if (!failed)
-            failed = pf_decode_next(s->decode, (const void **)&data, &length, s->err);
-    } while (!failed && length);
-    return failed;
-}
-
 static int stage_members(struct stage *s)
 {
     struct archive_entry *entry;
-    int64_t end = 0;
-    for (;;) {
-        int status = archive_read_next_header(s->archive, &entry);
-        if (status == ARCHIVE_EOF)
-            return check_end(s, end);
-        if (status != ARCHIVE_OK)
-            return archive_error(s);
+    int more;
+    while ((more = pf_tarread_next(s->tar, &entry, s->err)) == 1) {
         int failed = stage_member(s, entry);
         if (failed)
             return failed;
-        end = archive_filter_bytes(s->archive, 0);
     }
+    return more;
 }
 
 /* Makes the folders that nothing went into, and gives every folder its owner and mode, children
@@ -552,38 +459,19 @@ static int finish_folders(struct stage *s)
     return 0;
 }
 
-/* libarchive converts the UTF-8 of PAX names to the locale's charset. Names shall be the same
-   whatever the user's locale is, so this thread has a UTF-8 one meanwhile. */
-static locale_t enter_utf8_locale(locale_t *before)
-{
-    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    if (utf8 != (locale_t)0)
-        *before = uselocale(utf8);
-    return utf8;
-}
-
-static void leave_locale(locale_t utf8, locale_t before)
-{
-    if (utf8 == (locale_t)0)
-        return;
-    uselocale(before);
-    freelocale(utf8);
-}
-
 static int run_stage(struct stage *s, int fd)
 {
     int failed = pf_members_init(&s->out->members, s->err);
     if (!failed)
-        failed = pf_decode_new(fd, s->out->name.format, &s->limits->decode, &s->decode, s->err);
-    if (!failed)
-        failed = open_archive(s);
+        failed = pf_tarread_new(fd, s->out->name.format, &s->limits->decode, s->limits->cancel,
+                                &s->tar, s->err);
     if (!failed)
         failed = stage_members(s);
     if (!failed)
         failed = finish_folders(s);
     if (!failed) {
-        s->out->unpacked_bytes = pf_decode_output_bytes(s->decode);
-        pf_decode_digest(s->decode, s->out->digest);
+        s->out->unpacked_bytes = pf_tarread_bytes(s->tar);
+        pf_tarread_digest(s->tar, s->out->digest);
     }
     return failed;
 }
@@ -598,9 +486,10 @@ int pf_stage_package(int fd, const char *file, int dir_fd, const struct pf_stage
         return pf_error_set(err, PF_E_SYSTEM, "out of memory");
     }
     staged->dir_fd = dir_fd;
+    struct pf_error local = {0};
     struct stage s = {.out = staged,
                       .limits = limits,
-                      .err = err,
+                      .err = err ? err : &local,
                       .parent_fd = -1,
                       .parent = PF_NODE_NONE,
                       .uid = geteuid(),
@@ -611,15 +500,11 @@ int pf_stage_package(int fd, const char *file, int dir_fd, const struct pf_stage
     else if (fstat(fd, &st) < 0)
         failed = pf_error_errno(err, "reading it");
     if (!failed) {
-        locale_t before = (locale_t)0;
-        locale_t utf8 = enter_utf8_locale(&before);
         staged->packed_bytes = (uint64_t)st.st_size;
         failed = run_stage(&s, fd);
-        leave_locale(utf8, before);
     }
-    pf_fs_close_at(&s.parent_fd);
-    archive_read_free(s.archive);
-    pf_decode_free(s.decode);
+    pf_close_at(&s.parent_fd);
+    pf_tarread_free(s.tar);
     if (failed) {
         pf_staged_free(staged);
         return pf_error_context(err, "package %s", file);
@@ -641,7 +526,7 @@ void pf_staged_free(struct pf_staged *staged)
 {
     if (!staged)
         return;
-    pf_fs_close_at(&staged->dir_fd);
+    pf_close_at(&staged->dir_fd);
     pf_members_end(&staged->members);
     for (size_t i = 0; i < staged->control_count; i++) {
         free(staged->controls[i].name);

@@ -85,7 +85,7 @@ static int open_temporary(const char *path, struct pf_target_folder *t, struct p
     if (t->fd < 0)
         return pf_error_errno(err, "making %s", path);
     if (flock(t->fd, LOCK_EX | LOCK_NB) < 0) {
-        close(pf_fs_steal(&t->fd));
+        close(pf_steal_fd(&t->fd));
         return pf_error_set(err, PF_E_BUSY, "%s is being made by another run", path);
     }
     return pf_fs_empty_folder(t->fd, err);
@@ -114,7 +114,7 @@ int pf_target_finish(struct pf_target_folder *t, struct pf_error *err)
         if (renameat(t->parent_fd, t->temporary, t->parent_fd, t->name) < 0)
             return pf_error_errno(err, "putting %s in place", t->name);
     }
-    close(pf_fs_steal(&t->fd));
+    close(pf_steal_fd(&t->fd));
     return 0;
 }
 
@@ -125,8 +125,8 @@ void pf_target_end(struct pf_target_folder *t)
         if (t->temporary || t->made)
             unlinkat(t->parent_fd, t->temporary ? t->temporary : t->name, AT_REMOVEDIR);
     }
-    pf_fs_close_at(&t->fd);
-    pf_fs_close_at(&t->parent_fd);
+    pf_close_at(&t->fd);
+    pf_close_at(&t->parent_fd);
     free(t->name);
     free(t->temporary);
     *t = (struct pf_target_folder){.fd = -1, .parent_fd = -1};

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tarread.h"
+
+#include <archive.h>
+#include <locale.h>
+#include <stdlib.h>
+
+#define TAR_BLOCK 512
+
+struct pf_tarread {
+    struct pf_decode *decode;
+    struct archive *archive;
+    const atomic_bool *cancel;
+    struct pf_error failure;  /* what stopped `feed`, for libarchive cannot carry it */
+    const unsigned char *fed; /* the piece that libarchive got last; the decoder's */
+    size_t fed_length;
+    int64_t fed_total;
+    int64_t data_end; /* where the last member's header or data ended */
+    locale_t utf8, before;
+};
+
+static la_ssize_t feed(struct archive *archive, void *ctx, const void **data)
+{
+    (void)archive;
+    struct pf_tarread *tar = ctx;
+    size_t length;
+    if (tar->cancel && atomic_load(tar->cancel)) {
+        pf_error_set(&tar->failure, PF_E_CANCELLED, "stopped");
+        return ARCHIVE_FATAL;
+    }
+    if (pf_decode_next(tar->decode, data, &length, &tar->failure))
+        return ARCHIVE_FATAL;
+    tar->fed = *data;
+    tar->fed_length = length;
+    tar->fed_total += (int64_t)length;
+    return (la_ssize_t)length;
+}
+
+static int archive_failure(struct pf_tarread *tar, struct pf_error *err)
+{
+    if (tar->failure.code) {
+        if (err)
+            *err = tar->failure;
+        return tar->failure.code;
+    }
+    const char *why = archive_error_string(tar->archive);
+    return pf_error_set(err, PF_E_CORRUPT, "the tar inside is damaged: %s",
+                        why ? why : "unknown error");
+}
+
+static int open_archive(struct pf_tarread *tar, struct pf_error *err)
+{
+    tar->archive = archive_read_new();
+    if (!tar->archive)
+        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+    if (archive_read_support_format_tar(tar->archive) != ARCHIVE_OK ||
+        archive_read_open(tar->archive, tar, NULL, feed, NULL) != ARCHIVE_OK)
+        return archive_failure(tar, err);
+    return 0;
+}
+
+int pf_tarread_new(int fd, enum pf_format format, const struct pf_decode_limits *limits,
+                   const atomic_bool *cancel, struct pf_tarread **out, struct pf_error *err)
+{
+    struct pf_tarread *tar = calloc(1, sizeof *tar);
+    if (!tar)
+        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+    tar->cancel = cancel;
+    tar->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    if (tar->utf8 != (locale_t)0)
+        tar->before = uselocale(tar->utf8);
+    int failed = pf_decode_new(fd, format, limits, &tar->decode, err);
+    if (!failed)
+        failed = open_archive(tar, err);
+    if (failed) {
+        pf_tarread_free(tar);
+        return failed;
+    }
+    *out = tar;
+    return 0;
+}
+
+void pf_tarread_free(struct pf_tarread *tar)
+{
+    if (!tar)
+        return;
+    archive_read_free(tar->archive);
+    pf_decode_free(tar->decode);
+    if (tar->utf8 != (locale_t)0) {
+        uselocale(tar->before);
+        freelocale(tar->utf8);
+    }
+    free(tar);
+}
+
+static int check_zeros(const unsigned char *data, size_t length, struct pf_error *err)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (data[i] != 0)
+            return pf_error_set(err, PF_E_CORRUPT, "junk after the end of the tar inside");
+    }
+    return 0;
+}
+
+/* tar's end is two blocks of zeros; libarchive takes the mere end of the stream for it, so count.
+   What is behind them can only be more zeros. */
+static int check_end(struct pf_tarread *tar, struct pf_error *err)
+{
+    int64_t padded = (tar->data_end + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
+    int64_t consumed = archive_filter_bytes(tar->archive, 0);
+    int64_t left = tar->fed_total - consumed; /* in the last piece */
+    if (consumed < padded + 2 * TAR_BLOCK)
+        return pf_error_set(err, PF_E_CORRUPT,
+                            "the tar inside ends without its end-of-archive blocks");
+    if (left < 0 || (uint64_t)left > tar->fed_length)
+        return pf_error_set(err, PF_E_CORRUPT, "the end of the tar inside is out of place");
+    const void *data = left ? tar->fed + tar->fed_length - left : NULL;
+    size_t length = (size_t)left;
+    int failed;
+    do {
+        failed = check_zeros(data, length, err);
+        if (!failed)
+            failed = pf_decode_next(tar->decode, &data, &length, err);
+    } while (!failed && length);
+    return failed;
+}
+
+int pf_tarread_next(struct pf_tarread *tar, struct archive_entry **entry, struct pf_error *err)
+{
+    int status = archive_read_next_header(tar->archive, entry);
+    if (status == ARCHIVE_EOF)
+        return check_end(tar, err);
+    if (status != ARCHIVE_OK)
+        return archive_failure(tar, err);
+    tar->data_end = archive_filter_bytes(tar->archive, 0);
+    return 1;
+}
+
+int pf_tarread_data(struct pf_tarread *tar, int64_t size, uint64_t sparse_free,
+                    pf_tarread_sink_fn sink, void *ctx, struct pf_error *err)
+{
+    uint64_t stored = 0;
+    for (;;) {
+        const void *data;
+        size_t length;
+        la_int64_t offset;
+        int status = archive_read_data_block(tar->archive, &data, &length, &offset);
+        if (status == ARCHIVE_EOF)
+            break;
+        if (status != ARCHIVE_OK)
+            return archive_failure(tar, err);
+        stored += length;
+        if (offset < 0 || offset > size || (uint64_t)length > (uint64_t)(size - offset))
+            return pf_error_set(err, PF_E_CORRUPT, "its data and its size disagree");
+        if ((uint64_t)offset > stored + sparse_free)
+            return pf_error_set(err, PF_E_CORRUPT,
+                                "a sparse file of far more bytes than it stores");
+        int failed = length ? sink(ctx, data, length, (off_t)offset) : 0;
+        if (failed)
+            return failed;
+    }
+    tar->data_end = archive_filter_bytes(tar->archive, 0);
+    return 0;
+}
+
+uint64_t pf_tarread_bytes(const struct pf_tarread *tar)
+{
+    return pf_decode_output_bytes(tar->decode);
+}
+
+void pf_tarread_digest(const struct pf_tarread *tar, char text[PF_DIGEST_TEXT_SIZE])
+{
+    pf_decode_digest(tar->decode, text);
+}

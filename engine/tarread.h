@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* tarread: the members of a compressed tar, from a file that is verified to its very end. */
+#ifndef PF_TARREAD_H
+#define PF_TARREAD_H
+
+#include "decode.h"
+#include "error.h"
+#include "pkgname.h"
+
+#include <archive_entry.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+/* Used on one thread, from new to free: meanwhile that thread has a UTF-8 locale, so that the UTF-8
+   names of PAX headers are the same whatever the user's locale is. */
+struct pf_tarread;
+
+/* fd is not owned. cancel may be NULL; set: reading ends with PF_E_CANCELLED. */
+int pf_tarread_new(int fd, enum pf_format format, const struct pf_decode_limits *limits,
+                   const atomic_bool *cancel, struct pf_tarread **out, struct pf_error *err);
+void pf_tarread_free(struct pf_tarread *tar);
+
+/* 1: *entry is the next member, valid until the next call. 0: the end, and all of it is verified:
+   the container (see decode), the two end-of-archive blocks, and that only zeros follow. Else a
+   code. */
+int pf_tarread_next(struct pf_tarread *tar, struct archive_entry **entry, struct pf_error *err);
+
+/* Gets a piece of a member's data. Non-zero ends the reading with that code. */
+typedef int (*pf_tarread_sink_fn)(void *ctx, const void *data, size_t length, off_t offset);
+
+/* Reads the data of the current member, of size bytes (INT64_MAX: any number). A sparse member may
+   claim at most sparse_free bytes more than the archive stores. */
+int pf_tarread_data(struct pf_tarread *tar, int64_t size, uint64_t sparse_free,
+                    pf_tarread_sink_fn sink, void *ctx, struct pf_error *err);
+
+/* Once the end was reached: bytes of the tar, and the digest of the compressed file. */
+uint64_t pf_tarread_bytes(const struct pf_tarread *tar);
+void pf_tarread_digest(const struct pf_tarread *tar, char text[PF_DIGEST_TEXT_SIZE]);
+
+#endif
