@@ -68,7 +68,7 @@ int command_build(int argc, char **argv, struct options *options)
     const char *name = NULL;
     bool configure = true;
     int option;
-    while ((option = getopt_long(argc, argv, OPTIONS_SHORT, long_options, NULL)) != -1) {
+    while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
         if (command_answers(option, help))
             return EXIT_DONE;
         int taken = options_take(options, option, optarg);

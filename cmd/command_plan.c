@@ -85,7 +85,7 @@ int command_plan(int argc, char **argv, struct options *options)
 {
     bool json = false;
     int option;
-    while ((option = getopt_long(argc, argv, OPTIONS_SHORT, long_options, NULL)) != -1) {
+    while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
         if (command_answers(option, help))
             return EXIT_DONE;
         int taken = options_take(options, option, optarg);

@@ -5,6 +5,7 @@
 #include "signals.h"
 
 #include <locale.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -56,7 +57,7 @@ struct template
 static int read_options(int argc, char **argv, struct template *t)
 {
     int option;
-    while ((option = getopt_long(argc, argv, "hp:n:cr:a:b:", long_options, NULL)) != -1) {
+    while ((option = options_next(argc, argv, ":hp:n:cr:a:b:", long_options)) != -1) {
         switch (option) {
         case 'h':
             fputs(help, stdout);
@@ -110,6 +111,10 @@ static int check_options(const struct template *t)
     if (geteuid() != 0 && !t->mapped) {
         report_error("making a container needs root's privileges, or lxc-create's user mapping");
         return EXIT_PERMISSION;
+    }
+    if (t->bindhome && !getpwnam(t->bindhome)) {
+        report_error("--bindhome: this host has no user \"%s\"", t->bindhome);
+        return EXIT_USAGE;
     }
     return -1;
 }

@@ -118,6 +118,27 @@ int options_from_environment(struct options *options)
     return mirror_from_environment(options);
 }
 
+int options_next(int argc, char **argv, const char *short_options,
+                 const struct option *long_options)
+{
+    opterr = 0;
+    int option = getopt_long(argc, argv, short_options, long_options, NULL);
+    if (option != '?' && option != ':')
+        return option;
+    /* getopt has moved past a long option; a short one may stand among others in one word. */
+    const char *word = argv[optind - 1];
+    char letter[3] = {'-', (char)optopt, '\0'};
+    bool is_long = strncmp(word, "--", 2) == 0 || optopt == 0 || optopt > 255;
+    const char *name = is_long ? word : letter;
+    if (option == ':')
+        report_error("option %s needs an argument", name);
+    else if (is_long && optopt)
+        report_error("option %s takes no argument", name);
+    else
+        report_error("there is no option %s; --help lists them", name);
+    return '?';
+}
+
 /* A whole number from least to most. */
 static int take_number(const char *option, const char *text, unsigned long least,
                        unsigned long most, unsigned *out)

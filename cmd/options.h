@@ -30,7 +30,7 @@ enum {
     OPT_OF_COMMAND, /* the first that a sub-command may use for its own */
 };
 
-#define OPTIONS_SHORT "hqvr:a:m:j:"
+#define OPTIONS_SHORT ":hqvr:a:m:j:"
 #define OPTIONS_LONG                                                                               \
     {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, OPT_VERSION},                 \
         {"quiet", no_argument, NULL, 'q'}, {"verbose", no_argument, NULL, 'v'},                    \
@@ -51,8 +51,13 @@ enum {
    is short. */
 int options_from_environment(struct options *options);
 
-/* Takes one option that getopt_long returned, if it is a shared one. 1: taken; 0: not a shared one;
-   -1: its argument makes no sense, which has been said. */
+/* getopt_long without its own messages: for an option that is unknown or lacks its argument it says
+   so in one line and returns '?'. short_options begins with ":". */
+int options_next(int argc, char **argv, const char *short_options,
+                 const struct option *long_options);
+
+/* Takes one option that options_next returned, if it is a shared one. 1: taken; 0: not a shared
+   one; -1: its argument makes no sense, which has been said. */
 int options_take(struct options *options, int option, const char *argument);
 
 void options_end(struct options *options);

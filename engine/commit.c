@@ -332,7 +332,11 @@ static int put_controls(const struct merge *m)
 int pf_commit_package(struct pf_commit *commit, const struct pf_staged *staged, bool with_controls,
                       struct pf_error *err)
 {
-    struct merge m = {.commit = commit, .staged = staged, .members = &staged->members, .err = err};
+    struct pf_error local = {0};
+    struct merge m = {.commit = commit,
+                      .staged = staged,
+                      .members = &staged->members,
+                      .err = err ? err : &local};
     int failed = set_folder(&m, PF_NODE_ROOT, commit->root_fd);
     int crosses = failed ? failed : crosses_link(&m, PF_NODE_ROOT, commit->root_fd);
     if (crosses < 0)

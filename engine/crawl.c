@@ -95,6 +95,8 @@ static int on_page(void *ctx, const struct pf_fetch_result *result)
     }
     int failed = pf_listing_parse_html(result->data ? result->data : "", result->length,
                                        result->effective_url, &folder->listing, crawl->err);
+    if (failed == PF_E_LIMIT) /* of the page: that is the mirror's fault, not a package's */
+        failed = crawl->err->code = PF_E_NETWORK;
     if (failed)
         return pf_error_context(crawl->err, "index page %s", result->url);
     return folder->is_top ? ask_for_children(folder) : 0;

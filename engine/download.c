@@ -146,8 +146,6 @@ static void *download_main(void *arg)
         failed = pf_fetch_run(d->settings.fetch, on_tick, d, &d->error);
     if (!failed)
         failed = d->status ? d->status : finish_stamps(d);
-    if (!failed)
-        failed = pf_journal_remove(d->journal, &d->error);
     d->status = failed;
     d->settings.end(d->settings.ctx, failed != 0);
     return NULL;

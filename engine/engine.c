@@ -9,6 +9,7 @@
 #include "fetch.h"
 #include "fs.h"
 #include "install.h"
+#include "journal.h"
 #include "lxcconfig.h"
 #include "settings.h"
 #include "target.h"
@@ -356,6 +357,8 @@ static int build_cold(struct pf_engine *engine, struct pf_error *err)
         failed = read_sizes(folder_fd, &build.manifest, err);
     if (!failed)
         failed = pf_cache_complete(engine->cache, &build.manifest, err);
+    if (!failed)
+        failed = pf_journal_remove(folder_fd, err);
     if (!failed)
         failed = pf_cache_publish_root(engine->cache, err);
     pf_manifest_end(&build.manifest);

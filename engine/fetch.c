@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fetch.h"
 
-#include "fs.h"
+#include "cleanup.h"
+#include "httpheader.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -50,7 +51,7 @@ struct transfer {
     bool restart; /* the bytes we have are not the server's any more: again from 0 */
     char *validator;
     char *new_validator;
-    int64_t range_start, range_total; /* of Content-Range; -1: none */
+    struct pf_httpheader_range range; /* what Content-Range said */
     pf_fetch_validator_fn on_validator;
 };
 
@@ -204,50 +205,21 @@ int pf_fetch_file(struct pf_fetch *fetch, const char *url, int dir_fd, const cha
     return 0;
 }
 
-/* If the header line is "Name: value", gives the value, trimmed; else NULL. */
-static char *header_value(const char *line, size_t length, const char *name)
-{
-    size_t n = strlen(name);
-    if (length <= n || line[n] != ':' || strncasecmp(line, name, n) != 0)
-        return NULL;
-    const char *start = line + n + 1, *end = line + length;
-    while (start < end && (*start == ' ' || *start == '\t'))
-        start++;
-    while (end > start && strchr(" \t\r\n", end[-1]))
-        end--;
-    return strndup(start, (size_t)(end - start));
-}
-
-/* Content-Range: "bytes 5-9/10", "bytes 5-9/" with an asterisk, or "bytes *" with "/10". */
-static void read_content_range(struct transfer *t, const char *value)
-{
-    int64_t start, end, total;
-    t->range_start = t->range_total = -1;
-    if (sscanf(value, "bytes %" SCNd64 "-%" SCNd64 "/%" SCNd64, &start, &end, &total) == 3) {
-        t->range_start = start;
-        t->range_total = total;
-    } else if (sscanf(value, "bytes %" SCNd64 "-%" SCNd64 "/", &start, &end) == 2) {
-        t->range_start = start;
-    } else if (sscanf(value, "bytes */%" SCNd64, &total) == 1) {
-        t->range_total = total;
-    }
-}
-
 static size_t on_header(char *line, size_t size, size_t count, void *ctx)
 {
     struct transfer *t = ctx;
     size_t length = size * count;
     if (length > 5 && strncmp(line, "HTTP/", 5) == 0) {
         /* A new response: what an earlier one (a redirect) said does not count. */
-        t->range_start = t->range_total = -1;
+        t->range = (struct pf_httpheader_range){-1, -1};
         free(t->new_validator);
         t->new_validator = NULL;
         return length;
     }
-    pf_auto_free char *range = header_value(line, length, "Content-Range");
+    pf_auto_free char *range = pf_httpheader_value(line, length, "Content-Range");
     if (range)
-        read_content_range(t, range);
-    char *etag = header_value(line, length, "ETag");
+        t->range = pf_httpheader_read_range(range);
+    char *etag = pf_httpheader_value(line, length, "ETag");
     /* A weak ETag says nothing of bytes, so If-Range may not use it. */
     if (etag && etag[0] == '"') {
         free(t->new_validator);
@@ -256,7 +228,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
     }
     free(etag);
     if (!t->new_validator)
-        t->new_validator = header_value(line, length, "Last-Modified");
+        t->new_validator = pf_httpheader_value(line, length, "Last-Modified");
     return length;
 }
 
@@ -272,7 +244,7 @@ static size_t on_page_data(char *data, size_t size, size_t count, void *ctx)
     size_t length = size * count;
     t->received += length;
     if (length > t->max_bytes - t->length)
-        return (size_t)abort_with(t, PF_E_LIMIT, "the page is too large");
+        return (size_t)abort_with(t, PF_E_NETWORK, "the page is too large");
     char *grown = realloc(t->data, t->length + length + 1);
     if (!grown)
         return (size_t)abort_with(t, PF_E_SYSTEM, "out of memory");
@@ -283,6 +255,15 @@ static size_t on_page_data(char *data, size_t size, size_t count, void *ctx)
     return length;
 }
 
+/* A server may ignore If-Range; its validator still tells. Only like is compared with like. */
+static bool is_same_content(const struct transfer *t)
+{
+    if (!t->validator || !t->new_validator ||
+        (t->validator[0] == '"') != (t->new_validator[0] == '"'))
+        return true;
+    return strcmp(t->validator, t->new_validator) == 0;
+}
+
 /* Before the first byte of a body: is it the continuation that we asked for, or all of it? */
 static bool begin_body(struct transfer *t)
 {
@@ -290,10 +271,13 @@ static bool begin_body(struct transfer *t)
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     t->body_began = true;
     if (status == 206) {
-        if (t->range_start >= 0 && (uint64_t)t->range_start == t->asked_from)
+        bool placed = t->range.start >= 0 && (uint64_t)t->range.start == t->asked_from;
+        if (placed && is_same_content(t))
             return true;
         t->restart = true;
-        abort_with(t, PF_E_NETWORK, "the server sent another range than asked for");
+        abort_with(t, PF_E_NETWORK,
+                   placed ? "the file changed between two parts of it"
+                          : "the server sent another range than asked for");
         return false;
     }
     t->offset = 0;
@@ -452,8 +436,8 @@ static int finish_file(struct transfer *t, struct pf_error *err)
 /* 416: there is nothing after what we have. Either that is all of it, or it is of another file. */
 static bool is_whole_already(struct transfer *t, long status)
 {
-    return t->kind == KIND_FILE && status == 416 && t->asked_from > 0 && t->range_total >= 0 &&
-           (uint64_t)t->range_total == t->asked_from;
+    return t->kind == KIND_FILE && status == 416 && t->asked_from > 0 && t->range.total >= 0 &&
+           (uint64_t)t->range.total == t->asked_from;
 }
 
 static bool try_again(struct transfer *t, CURLcode code, long status)

@@ -248,9 +248,9 @@ int pf_journal_note_done(struct pf_journal *journal, const char *file, uint64_t 
     return append(journal, err, "done\t%s\t%" PRIu64 "\n", file, size_bytes);
 }
 
-int pf_journal_remove(struct pf_journal *journal, struct pf_error *err)
+int pf_journal_remove(int folder_fd, struct pf_error *err)
 {
-    if (unlinkat(journal->folder_fd, JOURNAL, 0) < 0 && errno != ENOENT)
+    if (unlinkat(folder_fd, JOURNAL, 0) < 0 && errno != ENOENT)
         return pf_error_errno(err, JOURNAL);
     return 0;
 }

@@ -32,7 +32,8 @@ int pf_journal_note_begun(struct pf_journal *journal, const char *file, const ch
 int pf_journal_note_done(struct pf_journal *journal, const char *file, uint64_t size_bytes,
                          struct pf_error *err);
 
-/* Removes the journal: the folder is complete. */
-int pf_journal_remove(struct pf_journal *journal, struct pf_error *err);
+/* Removes the journal from a folder that has become the complete one. Not before: until then it is
+   what vouches for the files. */
+int pf_journal_remove(int folder_fd, struct pf_error *err);
 
 #endif

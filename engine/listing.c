@@ -3,11 +3,15 @@
 
 #include "names.h"
 
+#include <ctype.h>
 #include <curl/curl.h>
 #include <gumbo.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Elements within each other; real index pages have a dozen. */
+#define MAX_NESTING 512
 
 /* More entries than this in one folder is no package folder. */
 #define MAX_ENTRIES 200000
@@ -171,6 +175,44 @@ static int walk_links(struct page *page, const GumboNode *root)
     return 0;
 }
 
+/* Is it one of the elements that HTML lets stand unclosed, or that have no end? They cannot nest by
+   themselves: the next of their kind, or the end of what they are in, closes them. */
+static bool may_stay_open(const char *name, size_t length)
+{
+    static const char *const names[] = {"a",     "area", "base",  "body", "br",     "col",
+                                        "dd",    "dt",   "head",  "hr",   "html",   "img",
+                                        "input", "li",   "link",  "meta", "option", "p",
+                                        "tbody", "td",   "tfoot", "th",   "thead",  "tr"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strlen(names[i]) == length && strncasecmp(names[i], name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The parser's time grows with the square of the nesting depth: a rough count keeps hostile pages
+   from it. Tags are counted, not understood. */
+static bool nests_too_deep(const char *text, size_t length)
+{
+    size_t depth = 0;
+    const char *end = text + length;
+    for (const char *p = text; (p = memchr(p, '<', (size_t)(end - p)));) {
+        p++;
+        bool closes = p < end && *p == '/';
+        const char *name = p + closes;
+        size_t n = 0;
+        while (n < 16 && name + n < end && isalnum((unsigned char)name[n]))
+            n++;
+        if (n == 0 || may_stay_open(name, n))
+            continue;
+        if (!closes && ++depth > MAX_NESTING)
+            return true;
+        if (closes && depth > 0)
+            depth--;
+    }
+    return false;
+}
+
 int pf_listing_parse_html(const char *text, size_t length, const char *page_url,
                           struct pf_listing *out, struct pf_error *err)
 {
@@ -193,6 +235,8 @@ int pf_listing_parse_html(const char *text, size_t length, const char *page_url,
                         .folder = folder,
                         .out = out,
                         .err = err};
+    if (nests_too_deep(text, length))
+        return pf_error_set(err, PF_E_LIMIT, "the page nests more than %d elements", MAX_NESTING);
     GumboOutput *tree = gumbo_parse_with_options(&kGumboDefaultOptions, text, length);
     if (!tree)
         return pf_error_set(err, PF_E_SYSTEM, "out of memory");

@@ -24,8 +24,9 @@ struct pf_listing {
 /* Reads the links of an HTML index page: those that point at direct children of the page's own
    folder, on the same host, by the same or a safer scheme, without a query. Everything else (sort
    links, parents, foreign hosts, names with a slash or control characters in them) is dropped.
-   page_url is the address the page came from, after redirects, with a slash at its end. The caller
-   ends the listing with pf_listing_end, also after an error. */
+   PF_E_LIMIT where the page has too
+   many entries or nests too deep. page_url is the address the page came from, after redirects, with
+   a slash at its end. The caller ends the listing with pf_listing_end, also after an error. */
 int pf_listing_parse_html(const char *page, size_t length, const char *page_url,
                           struct pf_listing *out, struct pf_error *err);
 

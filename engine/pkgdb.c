@@ -60,6 +60,16 @@ int pf_pkgdb_has(struct pf_pkgdb *db, const char *name, struct pf_error *err)
     return errno == ENOENT ? 0 : pf_error_errno(err, "looking for the record of %s", name);
 }
 
+static int keep_file(struct pf_pkgdb *db, const char *folder, const char *name, const char *data,
+                     size_t length, mode_t mode, struct pf_error *err)
+{
+    pf_auto_fd int fd = open_folder(db, folder, err);
+    if (fd < 0)
+        return err ? err->code : PF_E_SYSTEM;
+    int failed = pf_fs_replace_file(fd, name, data, length, mode, err);
+    return failed ? pf_error_context(err, "%s", folder) : 0;
+}
+
 int pf_pkgdb_record(struct pf_pkgdb *db, const struct pf_staged *staged, const char *location,
                     const struct pf_descriptions *descriptions, struct pf_error *err)
 {
@@ -81,10 +91,8 @@ int pf_pkgdb_record(struct pf_pkgdb *db, const struct pf_staged *staged, const c
     if (staged->file_list_length)
         fwrite(staged->file_list, 1, staged->file_list_length, out);
     int failed = fclose(out) != 0 ? pf_error_set(err, PF_E_SYSTEM, "out of memory") : 0;
-    pf_auto_fd int fd = failed ? -1 : open_folder(db, "var/log/packages", err);
     if (!failed)
-        failed = fd < 0 ? (err ? err->code : PF_E_SYSTEM)
-                        : pf_fs_replace_file(fd, name->name, text, length, 0644, err);
+        failed = keep_file(db, "var/log/packages", name->name, text, length, 0644, err);
     free(text);
     return failed;
 }
@@ -113,15 +121,6 @@ int pf_pkgdb_log_install(struct pf_pkgdb *db, const char *stem, struct pf_error 
                           days[tm.tm_wday], months[tm.tm_mon], tm.tm_mday, tm.tm_hour, tm.tm_min,
                           tm.tm_sec, tm.tm_zone, tm.tm_year + 1900, stem);
     return pf_pkgdb_log_text(db, line, (size_t)length, err);
-}
-
-static int keep_file(struct pf_pkgdb *db, const char *folder, const char *name, const char *data,
-                     size_t length, mode_t mode, struct pf_error *err)
-{
-    pf_auto_fd int fd = open_folder(db, folder, err);
-    if (fd < 0)
-        return err ? err->code : PF_E_SYSTEM;
-    return pf_fs_replace_file(fd, name, data, length, mode, err);
 }
 
 int pf_pkgdb_keep_script(struct pf_pkgdb *db, const char *name, const char *script, size_t length,

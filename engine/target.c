@@ -57,7 +57,7 @@ static int look(const char *path, struct pf_target_folder *t, bool *mounted, str
     if (status < 0 || fstat(fd, &here) < 0 || fstat(t->parent_fd, &above) < 0)
         return pf_error_errno(err, "%s", path);
     if (status > 0)
-        return pf_error_set(err, PF_E_CONFLICT, "%s is not empty; name a new folder for the root",
+        return pf_error_set(err, PF_E_INVALID, "%s is not empty; name a new folder for the root",
                             path);
     *mounted = here.st_dev != above.st_dev;
     return 1;

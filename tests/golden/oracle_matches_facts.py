@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Debian's lxc-plamo on the test mirror does what the facts say: guards the oracle and the mirror's cases."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+from mirror import everything
+from nginx import Nginx
+from report import Report
+from scan import scan
+from skip import need_programs, need_root
+from template import ORACLE, cached_in_order, create, initpkg_in_order, installed_in_order
+from workspace import arguments, temporary_folder
+
+RELEASE = "7.x"
+BAD_PACKAGES = ("truncated", "nothing-left", "flipped", "cut-tar", "not-an-archive")
+
+
+def read(root, path):
+    with open(os.path.join(root, path), errors="surrogateescape") as stream:
+        return stream.read()
+
+
+def description(root, name):
+    """The lines between a record's two headings."""
+    lines = read(root, f"var/log/packages/{name}").splitlines()
+    return lines[lines.index("PACKAGE DESCRIPTION:") + 1:lines.index("FILE LIST:")]
+
+
+def members(root, name):
+    lines = read(root, f"var/log/packages/{name}").splitlines()
+    return lines[lines.index("FILE LIST:") + 1:]
+
+
+def check_fetched(report, container):
+    """Facts 1 and 2: what is taken from the mirror."""
+    names = {name.rsplit(".", 1)[0] for name in os.listdir(container.cached_packages)}
+    for stem in ("kernel_headers-6.1.0-x86_64-B1", "grubby-1.0-noarch-B1", "mousepad-1.0-noarch-B1",
+                 "ntp-4.2-noarch-B1", "libstdc++-12.2-x86_64-B1", "rock&roll-1.0-noarch-B1", "twice-1.0-noarch-B1",
+                 "twice-2.0-noarch-B1", "gcc-12.2-x86_64-B1", "older-1.0-noarch-B1", "bzlib-1.0-noarch-B1",
+                 "bzlib-extra-1.0-noarch-B1", "addon-tool"):
+        report.check(stem in names, f"{stem} was not fetched")
+    for stem in ("kernel-6.1.0-x86_64-B1", "kernel-headers-6.1.0-x86_64-B1", "grub-2.06-x86_64-B1",
+                 "kmod-30-x86_64-B1", "linux_firmware-20220101-noarch-B1", "in-tbz-1.0-noarch-B1",
+                 "buried-1.0-noarch-B1", "make-4.2-x86_64-B1", "outdated-1.0-noarch-B1",
+                 "bzlib-ancient-0.9-noarch-B1", "unwanted-1.0-noarch-B1", "disk1", "edisk1", "plain.txt", "tagfile",
+                 "install"):
+        # The folder "install" is left by the unpacked pkgtools; install.list must not be.
+        report.check(stem not in names or os.path.isdir(os.path.join(container.cached_packages, stem)),
+                     f"{stem} was fetched")
+    times = [time for _, time in cached_in_order(container.cached_packages)]
+    report.check(all(a < b for a, b in zip(times, times[1:])), "ctimes in the cache do not strictly increase")
+
+
+def check_order(report, root):
+    """Facts 2: CATEGORIES, EXTRACTGRS, ADDONPKGS; a category's own packages before those of its sub-folders."""
+    order = installed_in_order(root)
+    wanted = ["aaa_base-1.0-noarch-B1", "util_linux-2.33-x86_64-B1", "dotted-1.0-noarch-B1",
+              "utf8names-1.0-noarch-B1", "mousepad-1.0-noarch-B1", "make-4.3-x86_64-B1", "autoconf-2.71-noarch-B1",
+              "gcc-12.2-x86_64-B1", "older-1.0-noarch-B1", "twice-1.0-noarch-B1", "chown-1.0-noarch-B1",
+              "aardvark-1.0-noarch-B1", "bzlib-1.0-noarch-B1", "addon-stem-1.0-noarch-B1", "disk-usage-1.0-noarch-B1",
+              "ntp-4.2-noarch-B1"]
+    report.equal([stem for stem in order if stem in wanted], wanted, "order of installation")
+    report.check("twice-2.0-noarch-B1" not in order, "the second version was installed")
+    report.equal(read(root, "usr/share/cases/twice"), "1.0\n", "the version that won")
+    report.equal(read(root, "usr/share/cases/same"), "first\n", "the file of a name fetched twice")
+
+
+def check_records(report, root, cached_packages):
+    """Facts 3.2 to 3.4 and 3.6."""
+    for name in ("plain", "two-1.0", "three-1.0-noarch", "perl-with-many-dashes", "libstdc++", "rock&roll", "nothing"):
+        report.check(os.path.exists(os.path.join(root, "var/log/packages", name)), f"no record {name}")
+    location = os.path.join(cached_packages, "described-1.0-noarch-B1.txz")
+    report.equal(read(root, "var/log/packages/described").splitlines()[:5],
+                 ["PACKAGE NAME:     described-1.0-noarch-B1",
+                  f"COMPRESSED PACKAGE SIZE:     {os.path.getsize(location) // 1024} K",
+                  "UNCOMPRESSED PACKAGE SIZE:     10 K", f"PACKAGE LOCATION: {location}", "PACKAGE DESCRIPTION:"],
+                 "head of a record")
+    report.equal(description(root, "described"),
+                 ["described: by its name", "described:without a space, 日本語",
+                  "described-1.0-noarch-B1: by its stem", "described-1.0-noarch-B1:"], "description by name and stem")
+    for name, lines in (
+            ("undescribed", []), ("wrongdesc", []), ("onename", ["onename: once", "onename:"]),
+            ("dotted", ["dotted: found under ./install"]),
+            ("addon-tool", ["addon-tool: said by NAME.txt", "addon-tool-1.0-noarch-B1: and by its stem"]),
+            ("addon-stem", ["addon-stem: said by STEM.txt"]),
+            ("addon-silent", ["addon-silent: addon-silent (a package of the test mirror)", "addon-silent:"]),
+            ("diskdescribed", ["diskdescribed: said by a file disk*"])):
+        report.equal(description(root, name), lines, f"description of {name}")
+    report.equal(members(root, "dotted")[:3], ["./", "./install/", "./install/doinst.sh"], "members as stored")
+    report.equal(members(root, "nothing"), [], "members of an empty package")
+    report.check("usr/share/doc/日本語/はじめに.txt" in members(root, "utf8names"), "a UTF-8 name is not as stored")
+    report.check("usr/share/longnames/" + "n" * 200 in members(root, "longnames"), "a long name is not as stored")
+
+
+def check_tree(report, root):
+    """Facts 3.1 and 3.5."""
+    tree = scan(root)
+
+    def holds(path, **fields):
+        entry = tree.get(os.fsencode(path))
+        if report.check(entry is not None, f"{path} is missing"):
+            report.equal({field: getattr(entry, field) for field in fields}, fields, path)
+
+    holds("var/log/setup/tmp", kind="folder", mode=0o700)
+    holds("var/log/removed_scripts", kind="folder", mode=0o755)
+    holds("usr/bin/setuid", mode=0o4755)
+    holds("usr/share/owners/setuid", mode=0o6755, uid=33, gid=34)
+    holds("usr/share/owners/large", uid=3000000, gid=2500000)
+    holds("lib/udev/devices/null", kind="char device", mode=0o666, device=os.makedev(1, 3))
+    holds("lib/udev/devices/loop", kind="block device", gid=6, device=os.makedev(7, 300))
+    holds("var/spool/special/pipe", kind="fifo", mode=0o622, uid=7)
+    holds("etc/special/closed", mode=0)
+    holds("usr/share/oldtimes/1974", mtime_ns=142_128_000 * 10**9)
+    holds("usr/share/reallinks/relative", kind="link", target=b"target")
+    holds("usr/share/reallinks/zz-hard",
+          hard_links=(b"usr/share/reallinks/target", b"usr/share/reallinks/zz-hard"))
+    # Overlaps: the last one wins, whole.
+    holds("usr/share/overlap/file", mode=0o644, uid=2, size=len("from b\n"), mtime_ns=900_000_000 * 10**9)
+    holds("usr/share/overlap/setuid", mode=0o755)
+    holds("var/lib/foldermode", mode=0o2755, uid=6, gid=7)
+    # A folder member goes through the link; a file member takes the link's place.
+    holds("usr/lib64", kind="link", target=b"lib")
+    holds("usr/lib/linked", kind="link", target=b"real")
+    holds("usr/lib/real", kind="folder", mode=0o750, uid=8, gid=9)
+    holds("usr/lib/real/new/folder/file", kind="file")
+    holds("etc/linkfile/pair", kind="file")
+    report.equal(read(root, "etc/linkfile/target"), "must stay\n", "the target of a replaced link")
+    # Hard links that a later package broke.
+    holds("usr/bin/perl5.36", hard_links=(b"usr/bin/perl5.36", b"usr/lib/perl/perl"))
+    report.equal([read(root, f"usr/share/hard/{name}") for name in ("first", "second", "third", "fourth")],
+                 ["changed\n", "one content\n", "new group\n", "new group\n"], "files of broken hard links")
+    holds("install/notes", kind="file")
+    report.check(b"install/slack-required" not in tree and b"install/doinst.sh" not in tree, "install/ was not cleaned")
+
+
+def check_scripts(report, root):
+    """Facts 3.6 and 3.7 and the link pairs."""
+    def link(path, target):
+        full = os.path.join(root, path)
+        report.equal(os.readlink(full) if os.path.islink(full) else None, target, path)
+
+    link("usr/share/manylinks/0/link-399", "../target-9")
+    link("stray-file", "usr/share")
+    link("stray-link", "etc/fstab")
+    link("usr/share/lnonly/folder/elsewhere", "../elsewhere")
+    link("usr/share/lnonly/folder/behind", "../behind")
+    link("usr/share/lnonly/file", "elsewhere")
+    link("usr/share/filelink/folder", "target")
+    link("usr/share/oddpairs/a link", "with space")
+    link("usr/share/unended/last", "line")
+    link("usr/share/sections/after", "2")
+    for path, text in (
+            ("etc/config/x", "x\n"), ("etc/config/y", "y\n"), ("etc/config/y.new", "why\n"),
+            ("usr/share/remover/file", "back again\n"), ("usr/share/counter/later", "none\n"),
+            ("usr/share/counter/slack-desc", "2\n"), ("usr/share/failing/before", "before\n"),
+            ("usr/share/syntax/file", "installed all the same\n"), ("var/lib/chown/umask", "0022\n"),
+            ("var/lib/chown/arguments", "-install\n"), ("usr/share/dotted/script", "ran\n"),
+            ("usr/share/unterminated/now", "now\n"), ("var/log/scripts/onlysection", ""),
+            ("var/log/scripts/emptyscript", "")):
+        if report.check(os.path.exists(os.path.join(root, path)), f"{path} is missing"):
+            report.equal(read(root, path), text, path)
+    for path in ("etc/config/x.new", "usr/share/remover/gone", "usr/share/failing/after",
+                 "var/log/initpkg/emptyscript"):
+        report.check(not os.path.lexists(os.path.join(root, path)), f"{path} exists")
+    order = installed_in_order(root)
+    report.equal(int(read(root, "usr/share/counter/packages")), order.index("counter-1.0-noarch-B1") + 1,
+                 "packages that a script sees")
+    log = read(root, "var/log/install.log")
+    for line in ("said on standard output\n", "said on standard error\n", "no newline"):
+        report.check(line in log, f"install.log lacks {line!r}")
+    report.equal(read(root, "var/log/initpkg/sections"),
+                 "#%% begin initpkg\necho first section\n#%% end initpkg\n"
+                 "#%% begin initpkg\necho second section\ntouch /var/log/sections-ran\n#%% end initpkg\n", "sections")
+    report.check(read(root, "var/log/initpkg/unterminated").endswith("touch /var/log/unterminated-ran\n"),
+                 "a section without its end")
+    times = initpkg_in_order(root)
+    report.check(all(a[1] < b[1] for a, b in zip(times, times[1:])), f"times do not strictly increase: {times}")
+    report.equal([name for name, _ in times],
+                 ["aaa_base", "eudev", "netconfig7", "openssh", "shadow", "tzdata", "onlysection", "sections",
+                  "unterminated"], "order of the first boot")
+
+
+def check_container(report, container):
+    """Facts 4, 7.x: what the template changes in the container's own root."""
+    root = container.rootfs
+    report.equal(read(root, "etc/HOSTNAME"), "c1\n", "etc/HOSTNAME")
+    report.equal(os.readlink(os.path.join(root, "etc/localtime")), "../usr/share/zoneinfo/Asia/Tokyo", "etc/localtime")
+    report.check("devpts  gid=5,mode=620" in read(root, "etc/fstab"), "etc/fstab has no devpts")
+    report.equal(read(root, "etc/pam.d/login").count("#session"), 2, "pam_loginuid lines that are comments")
+    inittab = read(root, "etc/inittab")
+    report.check("pf::powerfail:" in inittab and "c:1235:" in inittab and "4:2345" not in inittab, "etc/inittab")
+    report.check("wait_for_user" not in read(root, "etc/rc.d/init.d/rc"), "init.d/rc waits for a user")
+    report.equal(sorted(os.listdir(os.path.join(root, "etc/rc.d/rcS.d"))), ["S40mountfs", "S80localnet"], "rcS.d")
+    report.equal([name for name, _ in initpkg_in_order(root)],
+                 ["aaa_base", "tzdata", "onlysection", "sections", "unterminated"], "what is left for the first boot")
+
+
+def check_bad(report, folder, server):
+    """Facts 3.2: a corrupt archive is skipped with a message and leaves no record."""
+    container = create(ORACLE, os.path.join(folder, "bad"), os.path.join(folder, "cache-bad"), RELEASE, server,
+                       {"CATEGORIES": "00_base 98_bad"})
+    report.equal(container.status, 0, "status with corrupt packages")
+    for name in BAD_PACKAGES:
+        for suffix in ("tgz", "txz", "tzst"):
+            file = f"{name}-1.0-noarch-B1.{suffix}"
+            report.check(f"{file}: corrupt archive, skipped." in container.log, f"{file} was not refused")
+        record = os.path.join(container.rootfs, "var/log/packages", name)
+        report.check(not os.path.exists(record), f"{name} has a record")
+
+
+def main():
+    wanted = arguments(__doc__)
+    need_root()
+    need_programs(ORACLE, "wget", Nginx.program)
+    report = Report()
+    with temporary_folder() as (folder, _), Nginx(wanted.mirror) as server:
+        container = create(ORACLE, os.path.join(folder, "all"), os.path.join(folder, "cache"), RELEASE, server,
+                           everything())
+        if not report.equal(container.status, 0, "status of lxc-plamo"):
+            report.note(container.log)
+            report.exit()
+        check_fetched(report, container)
+        check_order(report, container.cached_root)
+        check_records(report, container.cached_root, container.cached_packages)
+        check_tree(report, container.cached_root)
+        check_scripts(report, container.cached_root)
+        check_container(report, container)
+        check_bad(report, folder, server)
+    report.exit()
+
+
+if __name__ == "__main__":
+    main()

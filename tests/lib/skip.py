@@ -1,0 +1,25 @@
+"""Leaving a test that cannot run here: exit status 77 with the reason, which CTest shows as skipped."""
+
+import os
+import shutil
+import sys
+
+SKIPPED = 77
+
+
+def skip(reason):
+    print(f"skipped: {reason}")
+    sys.exit(SKIPPED)
+
+
+def need_root():
+    if os.geteuid() != 0:
+        skip("needs root: owners and devices are part of what is tested")
+
+
+def need_programs(*names):
+    """Programs by name or by path. /usr/sbin counts although it may not be in PATH."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    for name in names:
+        if not shutil.which(name, path=path):
+            skip(f"needs {name}")

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "workers.h"
+
+#include "support.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+enum { COUNT = 300 };
+
+/* Items are their own numbers + 1. */
+struct run {
+    struct pf_workers *workers;
+    unsigned threads;
+    size_t count, window;
+    size_t order[COUNT];
+    atomic_size_t taken;
+    atomic_uint runs[COUNT];
+    atomic_uint running;
+    atomic_bool window_broken;
+    atomic_bool hold; /* items wait while it is set */
+    atomic_uint started;
+    uint64_t seed;
+};
+
+static void *item_of(size_t number)
+{
+    return (void *)(uintptr_t)(number + 1);
+}
+
+static void work(void *ctx, void *item)
+{
+    struct run *run = ctx;
+    size_t number = (size_t)(uintptr_t)item - 1;
+    atomic_fetch_add(&run->runs[number], 1);
+    atomic_fetch_add(&run->started, 1);
+    /* The window counts from the next item to be taken; `taken` here lags behind by one at most. */
+    if (number >= atomic_load(&run->taken) + 1 + run->window)
+        atomic_store(&run->window_broken, true);
+    while (atomic_load(&run->hold))
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    if (number % 7 == 0)
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+}
+
+static void begin(struct run *run, unsigned threads, size_t count, size_t window, uint64_t seed)
+{
+    memset(run, 0, sizeof *run);
+    run->threads = threads;
+    run->count = count;
+    run->window = window;
+    run->seed = seed;
+    for (size_t i = 0; i < count; i++)
+        run->order[i] = i;
+    for (size_t i = count; i > 1; i--) {
+        size_t j = random_below(&run->seed, (uint32_t)i), swap = run->order[i - 1];
+        run->order[i - 1] = run->order[j];
+        run->order[j] = swap;
+    }
+    run->workers = pf_workers_new(threads, count, window, work, run);
+    assert_non_null(run->workers);
+}
+
+static void *submit_all(void *arg)
+{
+    struct run *run = arg;
+    for (size_t i = 0; i < run->count; i++)
+        pf_workers_submit(run->workers, run->order[i], item_of(run->order[i]));
+    return NULL;
+}
+
+static void take_all(struct run *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        void *item = pf_workers_take(run->workers);
+        assert_ptr_equal(item, item_of(i));
+        assert_int_equal(atomic_load(&run->runs[i]), 1);
+        atomic_store(&run->taken, i + 1);
+    }
+    assert_null(pf_workers_take(run->workers));
+    assert_false(atomic_load(&run->window_broken));
+    for (size_t i = 0; i < run->count; i++)
+        assert_int_equal(atomic_load(&run->runs[i]), 1);
+}
+
+static const unsigned thread_counts[] = {0, 1, 2, 8, 64};
+
+/* Submitted by another thread in any order, taken here: 0 first, each run once. */
+static void gives_back_in_sequence_order(void **state)
+{
+    (void)state;
+    static struct run run;
+    static const size_t windows[] = {1, 3, 48, COUNT, SIZE_MAX};
+    for (size_t t = 0; t < sizeof thread_counts / sizeof *thread_counts; t++) {
+        for (size_t w = 0; w < sizeof windows / sizeof *windows; w++) {
+            pthread_t thread;
+            begin(&run, thread_counts[t], COUNT, windows[w] == SIZE_MAX ? SIZE_MAX / 2 : windows[w],
+                  t * 10 + w);
+            assert_int_equal(pthread_create(&thread, NULL, submit_all, &run), 0);
+            take_all(&run);
+            pthread_join(thread, NULL);
+            pf_workers_free(run.workers);
+        }
+    }
+}
+
+static void takes_items_that_were_all_submitted_before(void **state)
+{
+    (void)state;
+    static struct run run;
+    for (size_t t = 0; t < sizeof thread_counts / sizeof *thread_counts; t++) {
+        begin(&run, thread_counts[t], COUNT, 5, t);
+        submit_all(&run);
+        take_all(&run);
+        pf_workers_free(run.workers);
+    }
+}
+
+static void may_have_nothing_to_do(void **state)
+{
+    (void)state;
+    static struct run run;
+    for (size_t t = 0; t < sizeof thread_counts / sizeof *thread_counts; t++) {
+        begin(&run, thread_counts[t], 0, 1, 1);
+        assert_null(pf_workers_take(run.workers));
+        pf_workers_free(run.workers);
+    }
+    pf_workers_free(NULL);
+}
+
+static void wait_for(atomic_uint *value, unsigned wanted)
+{
+    for (int i = 0; i < 20000 && atomic_load(value) < wanted; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    assert_true(atomic_load(value) >= wanted);
+}
+
+/* With nothing taken, exactly the first `window` items run. */
+static void runs_no_further_than_the_window(void **state)
+{
+    (void)state;
+    static struct run run;
+    begin(&run, 4, 50, 6, 3);
+    submit_all(&run);
+    wait_for(&run.started, 6);
+    nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
+    assert_int_equal(atomic_load(&run.started), 6);
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(atomic_load(&run.runs[i]), 1);
+    take_all(&run);
+    pf_workers_free(run.workers);
+}
+
+/* Several items run at a time, which no serial pool would do. */
+static void runs_items_at_the_same_time(void **state)
+{
+    (void)state;
+    static struct run run;
+    begin(&run, 8, 8, 8, 3);
+    atomic_store(&run.hold, true);
+    submit_all(&run);
+    wait_for(&run.started, 8);
+    atomic_store(&run.hold, false);
+    take_all(&run);
+    pf_workers_free(run.workers);
+}
+
+/* The serial twin starts no thread: the item runs on the thread that takes it. */
+static pthread_t ran_on;
+
+static void note_thread(void *ctx, void *item)
+{
+    (void)ctx, (void)item;
+    ran_on = pthread_self();
+}
+
+static void serial_twin_runs_on_the_taker(void **state)
+{
+    (void)state;
+    int item;
+    struct pf_workers *workers = pf_workers_new(0, 1, 1, note_thread, NULL);
+    ran_on = (pthread_t)0;
+    pf_workers_submit(workers, 0, &item);
+    assert_true(pthread_equal(ran_on, (pthread_t)0));
+    assert_ptr_equal(pf_workers_take(workers), &item);
+    assert_true(pthread_equal(ran_on, pthread_self()));
+    pf_workers_free(workers);
+}
+
+static void *take_one(void *arg)
+{
+    return pf_workers_take(arg);
+}
+
+static void stop_wakes_the_taker(void **state)
+{
+    (void)state;
+    static struct run run;
+    for (size_t t = 0; t < sizeof thread_counts / sizeof *thread_counts; t++) {
+        pthread_t thread;
+        void *taken = &run;
+        begin(&run, thread_counts[t], 10, 3, 1);
+        pf_workers_submit(run.workers, 5, item_of(5));
+        assert_int_equal(pthread_create(&thread, NULL, take_one, run.workers), 0);
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+        pf_workers_stop(run.workers);
+        pf_workers_stop(run.workers);
+        assert_int_equal(pthread_join(thread, &taken), 0);
+        assert_null(taken);
+        assert_null(pf_workers_take(run.workers));
+        pf_workers_submit(run.workers, 0, item_of(0)); /* no fault, and nothing runs */
+        assert_null(pf_workers_take(run.workers));
+        pf_workers_free(run.workers);
+        assert_int_equal(atomic_load(&run.runs[0]), 0);
+    }
+}
+
+/* What runs already comes to its end before free returns; what waits is never started. */
+static void free_waits_for_what_runs(void **state)
+{
+    (void)state;
+    static struct run run;
+    begin(&run, 2, 20, 20, 1);
+    atomic_store(&run.hold, true);
+    submit_all(&run);
+    wait_for(&run.started, 2);
+    pf_workers_stop(run.workers);
+    atomic_store(&run.hold, false);
+    pf_workers_free(run.workers);
+    assert_int_equal(atomic_load(&run.started), 2);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(gives_back_in_sequence_order),
+    cmocka_unit_test(takes_items_that_were_all_submitted_before),
+    cmocka_unit_test(may_have_nothing_to_do),
+    cmocka_unit_test(runs_no_further_than_the_window),
+    cmocka_unit_test(runs_items_at_the_same_time),
+    cmocka_unit_test(serial_twin_runs_on_the_taker),
+    cmocka_unit_test(stop_wakes_the_taker),
+    cmocka_unit_test(free_waits_for_what_runs),
+};
+support_main(tests, false)
