@@ -12,9 +12,15 @@
 /* How long to wait for the kernel's clock to tick (1 to 10 ms, by its configuration). */
 #define CLOCK_WAIT_NS 500000L
 
+/* Files asked for and not yet done: enough that no connection waits for us, few enough that a long
+   plan takes no memory. */
+#define MAX_ASKED 128
+
+/* One file that was asked for. */
 struct file {
     struct pf_download *download;
-    size_t index;
+    size_t index;      /* in the plan */
+    struct file *next; /* while it is unused */
 };
 
 struct pf_download {
@@ -25,9 +31,12 @@ struct pf_download {
     /* All below: the thread's own once it runs. */
     struct pf_journal *journal;
     struct pf_stamper stamper;
-    bool *have; /* per plan entry */
-    struct file *files;
-    size_t stamped; /* entries with their ctime set */
+    bool *have;    /* per plan entry */
+    bool packages; /* what is asked for now: texts first, then packages */
+    size_t next;   /* the plan's entry to look at next */
+    struct file files[MAX_ASKED];
+    struct file *unused; /* those that are asked for nothing */
+    size_t stamped;      /* entries with their ctime set */
     uint64_t done_count;
 };
 
@@ -85,9 +94,10 @@ static void on_validator(void *ctx, const char *validator)
         d->status = status;
 }
 
-static int on_done(void *ctx, const struct pf_fetch_result *result)
+static int ask_for_more(struct pf_download *d);
+
+static int finish_file(struct file *file, const struct pf_fetch_result *result)
 {
-    struct file *file = ctx;
     struct pf_download *d = file->download;
     const struct pf_plan_entry *entry = entry_of(file);
     if (result->error.code) {
@@ -97,30 +107,57 @@ static int on_done(void *ctx, const struct pf_fetch_result *result)
     int failed = d->status ? d->status
                            : pf_journal_note_done(d->journal, entry->file,
                                                   (uint64_t)result->size_bytes, &d->error);
-    if (!failed)
-        announce(d, file->index, result->received_bytes);
-    return failed;
+    if (failed)
+        return failed;
+    announce(d, file->index, result->received_bytes);
+    return 0;
 }
 
-static int ask_for_kind(struct pf_download *d, bool packages)
+static int on_done(void *ctx, const struct pf_fetch_result *result)
+{
+    struct file *file = ctx;
+    struct pf_download *d = file->download;
+    int failed = finish_file(file, result);
+    file->next = d->unused;
+    d->unused = file;
+    return failed ? failed : ask_for_more(d);
+}
+
+static int ask_for(struct pf_download *d, size_t index)
+{
+    const struct pf_plan_entry *entry = &d->settings.plan->entries[index];
+    struct file *file = d->unused;
+    file->index = index;
+    d->unused = file->next;
+    return pf_fetch_file(d->settings.fetch, entry->url, d->settings.folder_fd, entry->file,
+                         pf_journal_validator(d->journal, entry->file, entry->url), on_validator,
+                         on_done, file, &d->error);
+}
+
+/* Keeps the queue filled, in plan order; files that are there already are announced. */
+static int ask_for_more(struct pf_download *d)
 {
     const struct pf_plan *plan = d->settings.plan;
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct pf_plan_entry *entry = &plan->entries[i];
-        if (entry->package != packages)
+    for (; d->next < plan->count && d->unused; d->next++) {
+        if (plan->entries[d->next].package != d->packages)
             continue;
-        if (d->have[i]) {
-            announce(d, i, 0);
-            continue;
-        }
-        const char *validator = pf_journal_validator(d->journal, entry->file, entry->url);
-        int failed =
-            pf_fetch_file(d->settings.fetch, entry->url, d->settings.folder_fd, entry->file,
-                          validator, on_validator, on_done, &d->files[i], &d->error);
+        int failed = 0;
+        if (d->have[d->next])
+            announce(d, d->next, 0);
+        else
+            failed = ask_for(d, d->next);
         if (failed)
             return failed;
     }
     return 0;
+}
+
+static int fetch_kind(struct pf_download *d, bool packages, void (*tick)(void *ctx))
+{
+    d->packages = packages;
+    d->next = 0;
+    int failed = ask_for_more(d);
+    return failed ? failed : pf_fetch_run(d->settings.fetch, tick, d, &d->error);
 }
 
 static int finish_stamps(struct pf_download *d)
@@ -136,14 +173,10 @@ static int finish_stamps(struct pf_download *d)
 static void *download_main(void *arg)
 {
     struct pf_download *d = arg;
-    int failed = ask_for_kind(d, false);
     /* The texts are whole before the first package is announced. */
+    int failed = fetch_kind(d, false, NULL);
     if (!failed)
-        failed = pf_fetch_run(d->settings.fetch, NULL, NULL, &d->error);
-    if (!failed)
-        failed = ask_for_kind(d, true);
-    if (!failed)
-        failed = pf_fetch_run(d->settings.fetch, on_tick, d, &d->error);
+        failed = fetch_kind(d, true, on_tick);
     if (!failed)
         failed = d->status ? d->status : finish_stamps(d);
     d->status = failed;
@@ -155,7 +188,6 @@ static void free_download(struct pf_download *d)
 {
     pf_journal_close(d->journal);
     free(d->have);
-    free(d->files);
     free(d);
 }
 
@@ -168,11 +200,12 @@ int pf_download_start(const struct pf_download_settings *settings, struct pf_dow
         return pf_error_set(err, PF_E_SYSTEM, "out of memory");
     d->settings = *settings;
     d->stamper.dir_fd = settings->folder_fd;
+    for (size_t i = 0; i < MAX_ASKED; i++) {
+        d->files[i] = (struct file){.download = d, .next = d->unused};
+        d->unused = &d->files[i];
+    }
     d->have = calloc(count ? count : 1, sizeof *d->have);
-    d->files = calloc(count ? count : 1, sizeof *d->files);
-    int failed = !d->have || !d->files ? pf_error_set(err, PF_E_SYSTEM, "out of memory") : 0;
-    for (size_t i = 0; !failed && i < count; i++)
-        d->files[i] = (struct file){.download = d, .index = i};
+    int failed = !d->have ? pf_error_set(err, PF_E_SYSTEM, "out of memory") : 0;
     if (!failed)
         failed = pf_journal_open(settings->folder_fd, &d->journal, err);
     if (!failed)

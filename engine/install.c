@@ -28,9 +28,10 @@
 /* One package on its way. The worker that runs it owns it, then the coordinator. */
 struct item {
     struct pf_install *install;
-    size_t index; /* in the manifest */
-    struct pf_staged *staged;
-    struct pf_error error;
+    size_t index;             /* in the manifest */
+    struct pf_staged *staged; /* NULL: it could not be staged */
+    int code;                 /* why not */
+    struct pf_error *error;   /* the same in words; only then in memory */
 };
 
 struct pf_install {
@@ -70,23 +71,30 @@ static int open_stage_folder(const struct item *item, struct pf_error *err)
 }
 
 /* On a worker: nothing here touches the root. */
-static void stage_item(void *ctx, void *arg)
+static int stage_file(const struct pf_install *install, struct item *item, struct pf_error *err)
 {
-    struct pf_install *install = ctx;
-    struct item *item = arg;
-    if (atomic_load(install->settings.stop)) {
-        pf_error_set(&item->error, PF_E_CANCELLED, "stopped");
-        return;
-    }
+    if (atomic_load(install->settings.stop))
+        return pf_error_set(err, PF_E_CANCELLED, "stopped");
     pf_auto_fd int fd =
         openat(install->settings.folder_fd, file_of(item), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) {
-        pf_error_errno(&item->error, "package %s", file_of(item));
+    if (fd < 0)
+        return pf_error_errno(err, "package %s", file_of(item));
+    int folder = open_stage_folder(item, err);
+    if (folder < 0)
+        return folder;
+    return pf_stage_package(fd, file_of(item), folder, &install->limits, &item->staged, err);
+}
+
+static void stage_item(void *ctx, void *arg)
+{
+    struct item *item = arg;
+    struct pf_error err = {0};
+    item->code = stage_file(ctx, item, &err);
+    if (item->code == 0)
         return;
-    }
-    int folder = open_stage_folder(item, &item->error);
-    if (folder >= 0)
-        pf_stage_package(fd, file_of(item), folder, &install->limits, &item->staged, &item->error);
+    item->error = malloc(sizeof err);
+    if (item->error)
+        *item->error = err;
 }
 
 int pf_install_new(const struct pf_install_settings *settings, struct pf_install **out,
@@ -147,13 +155,21 @@ void pf_install_give_up(struct pf_install *install)
     pf_workers_stop(install->workers);
 }
 
+static void free_item(struct item *item)
+{
+    pf_staged_free(item->staged);
+    free(item->error);
+    item->staged = NULL;
+    item->error = NULL;
+}
+
 void pf_install_free(struct pf_install *install)
 {
     if (!install)
         return;
     pf_workers_free(install->workers);
     for (size_t i = 0; install->items && i < install->item_count; i++)
-        pf_staged_free(install->items[i].staged);
+        free_item(&install->items[i]);
     free(install->items);
     free(install->item_of);
     pf_commit_free(install->commit);
@@ -356,18 +372,20 @@ static bool is_damage(int code)
 /* A package that could not be staged. 0: go on without it. */
 static int staging_failed(struct pf_install *install, const struct item *item, struct pf_error *err)
 {
-    if (is_damage(item->error.code)) {
+    if (is_damage(item->code)) {
         if (install->settings.skip_corrupt) {
             pf_events_text(install->settings.events, PF_EVENT_SKIPPED, file_of(item), "%s",
-                           item->error.text);
+                           item->error ? item->error->text : "it is damaged");
             return 0;
         }
         if (install->settings.remove_corrupt)
             unlinkat(install->settings.folder_fd, file_of(item), 0);
     }
-    if (err)
-        *err = item->error;
-    return item->error.code;
+    if (err && item->error)
+        *err = *item->error;
+    else
+        pf_error_set(err, item->code, "package %s cannot be unpacked", file_of(item));
+    return item->code;
 }
 
 static int finish_item(struct pf_install *install, struct item *item, struct pf_error *err)
@@ -382,8 +400,7 @@ static int finish_item(struct pf_install *install, struct item *item, struct pf_
     } else {
         failed = staging_failed(install, item, err);
     }
-    pf_staged_free(item->staged);
-    item->staged = NULL;
+    free_item(item);
     stage_name(item, name);
     return failed ? failed : pf_fs_remove_tree(install->stage_fd, name, err);
 }
