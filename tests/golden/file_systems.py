@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""The root is the same on every file system, and shares its content with the cache where the file system can."""
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+from compare import BY_OURSELVES, Allowance, compare_roots
+from nginx import Nginx
+from report import Report
+from scan import scan
+from skip import need_programs, need_root, skip
+from tool import everything_options, plamo_fast
+from workspace import arguments, temporary_folder
+
+RELEASE = "8.x"
+IMAGE_BYTES = 1 << 30
+# mkfs command, whether clones share extents
+KINDS = {
+    "tmpfs": (None, False),
+    "ext4": (["mkfs.ext4", "-q"], False),
+    "xfs": (["mkfs.xfs", "-q", "-m", "reflink=1"], True),
+    "btrfs": (["mkfs.btrfs", "-q"], True),
+}
+
+
+def _location_in_record(difference, _):
+    return difference.path.startswith(b"var/log/packages/") and difference.field in ("size", "sha256")
+
+
+# Records name the cache folder, which is another one on each file system.
+ALLOWED = BY_OURSELVES + (Allowance("PACKAGE LOCATION names the cache folder", _location_in_record),)
+
+
+@contextmanager
+def mounted(kind, folder):
+    """A fresh file system of that kind below `folder`, or None where this machine cannot have one."""
+    point = os.path.join(folder, kind)
+    os.mkdir(point)
+    mkfs = KINDS[kind][0]
+    command = ["mount", "-t", "tmpfs", "tmpfs", point]
+    if mkfs:
+        image = point + ".img"
+        with open(image, "wb") as stream:
+            stream.truncate(IMAGE_BYTES)
+        subprocess.run([*mkfs, image], check=True)
+        command = ["mount", "-o", "loop", image, point]
+    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode != 0:
+        yield None
+        return
+    try:
+        yield point
+    finally:
+        subprocess.run(["umount", point], check=True)
+
+
+def build(report, wanted, server, root, cache):
+    run = plamo_fast(wanted.bin, "build", root, "--name", "c1", "--mirror", server.url, "--release", RELEASE,
+                     "--cache", cache, *everything_options())
+    if not report.equal(run.status, 0, f"status of the build of {root}"):
+        report.note(run.log)
+        report.exit()
+    return run.log
+
+
+def main():
+    wanted = arguments(__doc__)
+    need_root()
+    need_programs(*(mkfs[0] for mkfs, _ in KINDS.values() if mkfs))
+    report = Report()
+    missing = []
+    with temporary_folder() as (folder, started_ns), Nginx(wanted.mirror) as server:
+        reference = os.path.join(folder, "reference")
+        build(report, wanted, server, reference, os.path.join(folder, "cache"))
+        reference_scan = scan(reference)
+        for kind, (_, shares) in KINDS.items():
+            with mounted(kind, folder) as point:
+                if not point:
+                    missing.append(kind)
+                    continue
+                root = os.path.join(point, "root")
+                log = build(report, wanted, server, root, os.path.join(point, "cache"))
+                report.equal("entries reflinked" in log, shares, f"{kind}: content shared with the cache")
+                compare_roots(report, reference, root, started_ns, ALLOWED, reference_scan)
+    if missing and not report.failures:
+        skip(f"all others passed, but this machine cannot mount {', '.join(missing)}")
+    report.exit()
+
+
+if __name__ == "__main__":
+    main()
