@@ -10,6 +10,7 @@
 #include "resolve.h"
 #include "script.h"
 #include "stage.h"
+#include "tarread.h"
 #include "workers.h"
 
 #include <errno.h>
@@ -109,6 +110,7 @@ int pf_install_new(const struct pf_install_settings *settings, struct pf_install
     install->root_fd = openat(settings->work_fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     install->limits = (struct pf_stage_limits)PF_STAGE_LIMITS_DEFAULT;
     install->limits.cancel = settings->stop;
+    install->limits.names = pf_tarread_locale();
     install->items = calloc(count ? count : 1, sizeof *install->items);
     install->item_of = calloc(count ? count : 1, sizeof *install->item_of);
     install->commit = pf_commit_new(install->root_fd);
@@ -176,6 +178,8 @@ void pf_install_free(struct pf_install *install)
     pf_descriptions_end(&install->descriptions);
     pf_close_at(&install->stage_fd);
     pf_close_at(&install->root_fd);
+    if (install->limits.names != (locale_t)0)
+        freelocale(install->limits.names);
     free(install);
 }
 

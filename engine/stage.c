@@ -463,8 +463,8 @@ static int run_stage(struct stage *s, int fd)
 {
     int failed = pf_members_init(&s->out->members, s->err);
     if (!failed)
-        failed = pf_tarread_new(fd, s->out->name.format, &s->limits->decode, s->limits->cancel,
-                                &s->tar, s->err);
+        failed = pf_tarread_new(fd, s->out->name.format, &s->limits->decode, s->limits->names,
+                                s->limits->cancel, &s->tar, s->err);
     if (!failed)
         failed = stage_members(s);
     if (!failed)

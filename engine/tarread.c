@@ -2,7 +2,6 @@
 #include "tarread.h"
 
 #include <archive.h>
-#include <locale.h>
 #include <stdlib.h>
 
 #define TAR_BLOCK 512
@@ -16,7 +15,7 @@ struct pf_tarread {
     size_t fed_length;
     int64_t fed_total;
     int64_t data_end; /* where the last member's header or data ended */
-    locale_t utf8, before;
+    locale_t before;  /* of this thread; 0: it was not changed */
 };
 
 static la_ssize_t feed(struct archive *archive, void *ctx, const void **data)
@@ -59,16 +58,21 @@ static int open_archive(struct pf_tarread *tar, struct pf_error *err)
     return 0;
 }
 
+locale_t pf_tarread_locale(void)
+{
+    return newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+}
+
 int pf_tarread_new(int fd, enum pf_format format, const struct pf_decode_limits *limits,
-                   const atomic_bool *cancel, struct pf_tarread **out, struct pf_error *err)
+                   locale_t names, const atomic_bool *cancel, struct pf_tarread **out,
+                   struct pf_error *err)
 {
     struct pf_tarread *tar = calloc(1, sizeof *tar);
     if (!tar)
         return pf_error_set(err, PF_E_SYSTEM, "out of memory");
     tar->cancel = cancel;
-    tar->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    if (tar->utf8 != (locale_t)0)
-        tar->before = uselocale(tar->utf8);
+    if (names != (locale_t)0)
+        tar->before = uselocale(names);
     int failed = pf_decode_new(fd, format, limits, &tar->decode, err);
     if (!failed)
         failed = open_archive(tar, err);
@@ -86,10 +90,8 @@ void pf_tarread_free(struct pf_tarread *tar)
         return;
     archive_read_free(tar->archive);
     pf_decode_free(tar->decode);
-    if (tar->utf8 != (locale_t)0) {
+    if (tar->before != (locale_t)0)
         uselocale(tar->before);
-        freelocale(tar->utf8);
-    }
     free(tar);
 }
 

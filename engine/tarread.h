@@ -8,6 +8,7 @@
 #include "pkgname.h"
 
 #include <archive_entry.h>
+#include <locale.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 
@@ -15,9 +16,15 @@
    names of PAX headers are the same whatever the user's locale is. */
 struct pf_tarread;
 
-/* fd is not owned. cancel may be NULL; set: reading ends with PF_E_CANCELLED. */
+/* The locale to give to pf_tarread_new, for many archives; freelocale ends it. 0 where there is
+ * none. */
+locale_t pf_tarread_locale(void);
+
+/* fd is not owned. names is pf_tarread_locale's; 0: a thread's own locale stays. cancel may be
+   NULL; set: reading ends with PF_E_CANCELLED. */
 int pf_tarread_new(int fd, enum pf_format format, const struct pf_decode_limits *limits,
-                   const atomic_bool *cancel, struct pf_tarread **out, struct pf_error *err);
+                   locale_t names, const atomic_bool *cancel, struct pf_tarread **out,
+                   struct pf_error *err);
 void pf_tarread_free(struct pf_tarread *tar);
 
 /* 1: *entry is the next member, valid until the next call. 0: the end, and all of it is verified:

@@ -9,6 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+from mirror import everything
 from nginx import Nginx
 from report import Report
 from server import MIRROR_PATH
@@ -24,7 +25,7 @@ ID_COUNT = 65536
 def in_user_namespace(command, environment):
     """Runs a command as root of a new user namespace whose ids are FIRST_ID and following here."""
     shell = "read _; exec setpriv --reuid 0 --regid 0 --clear-groups \"$@\""
-    process = subprocess.Popen(["unshare", "-U", "sh", "-c", shell, "sh", *command], env=environment,
+    process = subprocess.Popen(["unshare", "-U", "--keep-caps", "sh", "-c", shell, "sh", *command], env=environment,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     own = os.readlink("/proc/self/ns/user")
     for _ in range(100):
@@ -55,7 +56,7 @@ def main():
             os.chown(path, FIRST_ID, FIRST_ID)
         environment = {k: v for k, v in os.environ.items() if k not in VARIABLES}
         environment.update({"HOME": home, "DLSCHEME": "http", "MIRRORSRV": server.address,
-                            "MIRRORPATH": MIRROR_PATH})
+                            "MIRRORPATH": MIRROR_PATH, **everything()})
         rootfs = os.path.join(where, "rootfs")
         status, output = in_user_namespace(
             [os.path.join(wanted.bin, "lxc-plamo-fast"), f"--path={where}", "--name=u1", f"--rootfs={rootfs}",
