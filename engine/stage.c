@@ -40,6 +40,16 @@ static int system_error(struct stage *s, const char *member)
     return pf_error_errno(s->err, "unpacking member %s", member);
 }
 
+/* Where changing the owner failed, the most likely reason deserves its own words. */
+static int owner_error(struct stage *s, const struct pf_node *node, const char *member)
+{
+    if (errno == EINVAL)
+        return pf_error_set(s->err, PF_E_PERMISSION,
+                            "member %s: this user namespace has no owner %u:%u; map more ids",
+                            member, node->uid, node->gid);
+    return system_error(s, member);
+}
+
 /* One line of the record's file list. A newline in a name would forge a line: it is written as \n.
  */
 static int list_member(struct stage *s, const char *stored)
@@ -103,8 +113,9 @@ static int set_owner_mode_time(struct stage *s, int fd, const struct pf_node *no
        again: these are the calls that are made for every file. */
     bool own = node->uid == s->uid && node->gid == s->gid;
     bool special = node->mode & 07000;
-    if ((!own && fchown(fd, node->uid, node->gid) < 0) ||
-        (special && fchmod(fd, node->mode & 07777) < 0) || futimens(fd, times) < 0)
+    if (!own && fchown(fd, node->uid, node->gid) < 0)
+        return owner_error(s, node, member);
+    if ((special && fchmod(fd, node->mode & 07777) < 0) || futimens(fd, times) < 0)
         return system_error(s, member);
     return 0;
 }
