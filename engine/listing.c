@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 #include <gumbo.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,25 +191,55 @@ static bool may_stay_open(const char *name, size_t length)
     return false;
 }
 
+/* The names of the elements that are open, the outermost first. */
+struct nesting {
+    uint64_t names[MAX_NESTING];
+    size_t depth;
+};
+
+/* False where it is one too many. */
+static bool open_element(struct nesting *nesting, uint64_t name)
+{
+    if (nesting->depth == MAX_NESTING)
+        return false;
+    nesting->names[nesting->depth++] = name;
+    return true;
+}
+
+/* The innermost of that name ends; what was opened in it and not closed is counted on, as a parser
+   keeps it. An end without a beginning ends nothing. */
+static void close_element(struct nesting *nesting, uint64_t name)
+{
+    for (size_t i = nesting->depth; i-- > 0;) {
+        if (nesting->names[i] != name)
+            continue;
+        nesting->depth--;
+        memmove(&nesting->names[i], &nesting->names[i + 1],
+                (nesting->depth - i) * sizeof nesting->names[0]);
+        return;
+    }
+}
+
 /* The parser's time grows with the square of the nesting depth: a rough count keeps hostile pages
    from it. Tags are counted, not understood. */
 static bool nests_too_deep(const char *text, size_t length)
 {
-    size_t depth = 0;
+    struct nesting nesting = {.depth = 0};
     const char *end = text + length;
     for (const char *p = text; (p = memchr(p, '<', (size_t)(end - p)));) {
         p++;
         bool closes = p < end && *p == '/';
         const char *name = p + closes;
+        uint64_t letters = 0; /* the first eight, in lower case */
         size_t n = 0;
-        while (n < 16 && name + n < end && isalnum((unsigned char)name[n]))
-            n++;
+        for (; name + n < end && isalnum((unsigned char)name[n]); n++)
+            letters = n < 8 ? letters << 8 | (uint64_t)tolower((unsigned char)name[n]) : letters;
         if (n == 0 || may_stay_open(name, n))
             continue;
-        if (!closes && ++depth > MAX_NESTING)
+        if (closes)
+            close_element(&nesting, letters);
+        else if (!open_element(&nesting, letters))
             return true;
-        if (closes && depth > 0)
-            depth--;
     }
     return false;
 }

@@ -60,18 +60,19 @@ static int is_plain_file(const char *file)
 
 static int read_entry(json_t *item, struct pf_manifest_entry *entry, struct pf_names *seen)
 {
-    const char *file, *url = NULL, *xxh3;
+    const char *file, *xxh3;
+    json_t *url = NULL; /* a string; null or absent where the file was found in a cache */
     json_int_t size;
-    if (json_unpack(item, "{s:s, s?s, s:I, s:s}", "file", &file, "url", &url, "size", &size, "xxh3",
+    if (json_unpack(item, "{s:s, s?o, s:I, s:s}", "file", &file, "url", &url, "size", &size, "xxh3",
                     &xxh3) < 0 ||
-        size < 0 || !is_plain_file(file) || strlen(xxh3) >= sizeof entry->xxh3 ||
-        pf_names_add(seen, file) != 1)
+        size < 0 || (url && !json_is_string(url) && !json_is_null(url)) || !is_plain_file(file) ||
+        strlen(xxh3) >= sizeof entry->xxh3 || pf_names_add(seen, file) != 1)
         return -1;
     entry->size_bytes = (uint64_t)size;
     memcpy(entry->xxh3, xxh3, strlen(xxh3) + 1);
     entry->file = strdup(file);
-    entry->url = url ? strdup(url) : NULL;
-    return entry->file && (!url || entry->url) ? 0 : -1;
+    entry->url = json_is_string(url) ? strdup(json_string_value(url)) : NULL;
+    return entry->file && (!json_is_string(url) || entry->url) ? 0 : -1;
 }
 
 int pf_manifest_read(const char *text, size_t length, struct pf_manifest *out, struct pf_error *err)

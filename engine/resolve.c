@@ -25,7 +25,7 @@ static int call_openat2(int dir_fd, const char *path, int flags, mode_t mode, ui
 {
     struct open_how how = {
         .flags = (uint64_t)flags | O_CLOEXEC,
-        .mode = (flags & (O_CREAT | O_TMPFILE)) ? mode : 0,
+        .mode = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE ? mode : 0,
         .resolve = resolve,
     };
     long fd;
@@ -49,8 +49,23 @@ int pf_resolve_in_root(int root_fd, const char *path, int flags, mode_t mode)
     return fd;
 }
 
+static bool has_dot_dot(const char *path)
+{
+    for (const char *p = path; *p; p += strspn(p, "/")) {
+        size_t length = strcspn(p, "/");
+        if (length == 2 && p[0] == '.' && p[1] == '.')
+            return true;
+        p += length;
+    }
+    return false;
+}
+
 int pf_resolve_beneath(int dir_fd, const char *path, int flags, mode_t mode)
 {
+    if (has_dot_dot(path)) {
+        errno = EXDEV;
+        return -1;
+    }
     int fd = call_openat2(dir_fd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
     if (lacks_openat2(fd))
         return pf_resolve_beneath_walk(dir_fd, path, flags, mode);
@@ -80,6 +95,22 @@ static bool is_last(const char *rest)
     return rest[strspn(rest, "/")] == '\0';
 }
 
+/* O_PATH with O_NOFOLLOW would open the link itself. */
+static int open_no_link(int at, const char *name, int flags, mode_t mode)
+{
+    pf_auto_fd int fd = openat(at, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+    struct stat st;
+    if (fd < 0 || !(flags & O_PATH))
+        return pf_steal_fd(&fd);
+    if (fstat(fd, &st) < 0)
+        return -1;
+    if (S_ISLNK(st.st_mode)) {
+        errno = ELOOP;
+        return -1;
+    }
+    return pf_steal_fd(&fd);
+}
+
 int pf_resolve_beneath_walk(int dir_fd, const char *path, int flags, mode_t mode)
 {
     pf_auto_fd int at = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
@@ -102,7 +133,7 @@ int pf_resolve_beneath_walk(int dir_fd, const char *path, int flags, mode_t mode
             return -1;
         }
         if (is_last(rest))
-            return openat(at, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+            return open_no_link(at, name, flags | (*rest == '/' ? O_DIRECTORY : 0), mode);
         int down = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (down < 0) {
             /* A link where a folder is wanted says ENOTDIR here and ELOOP with openat2. */
@@ -212,7 +243,9 @@ static int walk_step(struct walk *walk, const char **rest, int flags, mode_t mod
     bool exists = fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
     if (!exists && (errno != ENOENT || !is_last(*rest)))
         return -1;
-    bool keep_link = is_last(*rest) && **rest == '\0' && (flags & O_NOFOLLOW);
+    /* O_CREAT with O_EXCL takes a link for something that is there, wherever it leads. */
+    bool no_follow = (flags & O_NOFOLLOW) || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+    bool keep_link = is_last(*rest) && **rest == '\0' && no_follow;
     if (exists && S_ISLNK(st.st_mode) && !keep_link) {
         if (walk_follow(walk, name, *rest) < 0)
             return -1;
@@ -220,8 +253,8 @@ static int walk_step(struct walk *walk, const char **rest, int flags, mode_t mod
         return 0;
     }
     if (is_last(*rest) && (**rest == '\0' || !exists || !S_ISDIR(st.st_mode))) {
-        if (**rest == '/' && exists) {
-            errno = ENOTDIR;
+        if (**rest == '/') {
+            errno = exists ? ENOTDIR : (flags & O_CREAT) ? EISDIR : ENOENT;
             return -1;
         }
         *fd = openat(at, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);

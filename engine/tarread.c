@@ -15,6 +15,7 @@ struct pf_tarread {
     size_t fed_length;
     int64_t fed_total;
     int64_t data_end; /* where the last member's header or data ended */
+    locale_t own;     /* 0: it is the caller's */
     locale_t before;  /* of this thread; 0: it was not changed */
 };
 
@@ -71,6 +72,8 @@ int pf_tarread_new(int fd, enum pf_format format, const struct pf_decode_limits 
     if (!tar)
         return pf_error_set(err, PF_E_SYSTEM, "out of memory");
     tar->cancel = cancel;
+    if (names == (locale_t)0)
+        names = tar->own = pf_tarread_locale();
     if (names != (locale_t)0)
         tar->before = uselocale(names);
     int failed = pf_decode_new(fd, format, limits, &tar->decode, err);
@@ -92,6 +95,8 @@ void pf_tarread_free(struct pf_tarread *tar)
     pf_decode_free(tar->decode);
     if (tar->before != (locale_t)0)
         uselocale(tar->before);
+    if (tar->own != (locale_t)0)
+        freelocale(tar->own);
     free(tar);
 }
 
@@ -162,6 +167,8 @@ int pf_tarread_data(struct pf_tarread *tar, int64_t size, uint64_t sparse_free,
             return failed;
     }
     tar->data_end = archive_filter_bytes(tar->archive, 0);
+    if (size < INT64_MAX && (uint64_t)size > stored + sparse_free)
+        return pf_error_set(err, PF_E_CORRUPT, "a sparse file of far more bytes than it stores");
     return 0;
 }
 

@@ -20,7 +20,8 @@ struct pf_tarread;
  * none. */
 locale_t pf_tarread_locale(void);
 
-/* fd is not owned. names is pf_tarread_locale's; 0: a thread's own locale stays. cancel may be
+/* fd is not owned. names is pf_tarread_locale's; 0: one is made and
+   ended. cancel may be
    NULL; set: reading ends with PF_E_CANCELLED. */
 int pf_tarread_new(int fd, enum pf_format format, const struct pf_decode_limits *limits,
                    locale_t names, const atomic_bool *cancel, struct pf_tarread **out,

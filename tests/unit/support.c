@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include "event.h"
+#include "stage.h"
 
 #include <bzlib.h>
 #include <dirent.h>
@@ -336,6 +337,15 @@ void assert_same_tree(int a_fd, int b_fd, unsigned what)
     free(b);
 }
 
+void tar_checksum(unsigned char header[512])
+{
+    unsigned sum = 0;
+    memset(header + 148, ' ', 8);
+    for (size_t i = 0; i < 512; i++)
+        sum += header[i];
+    snprintf((char *)header + 148, 8, "%06o", sum);
+}
+
 void tar_add(struct buffer *tar, const struct tar_member *m)
 {
     char header[512] = {0};
@@ -355,11 +365,7 @@ void tar_add(struct buffer *tar, const struct tar_member *m)
     memcpy(header + 257, "ustar\00000", 8);
     snprintf(header + 329, 8, "%07o", m->device_major);
     snprintf(header + 337, 8, "%07o", m->device_minor);
-    memset(header + 148, ' ', 8);
-    unsigned sum = 0;
-    for (size_t i = 0; i < sizeof header; i++)
-        sum += (unsigned char)header[i];
-    snprintf(header + 148, 8, "%06o", sum);
+    tar_checksum((unsigned char *)header);
     buffer_add(tar, header, sizeof header);
     buffer_add(tar, m->data, length);
     static const char zeros[512];
@@ -380,6 +386,32 @@ void tar_end(struct buffer *tar)
 {
     static const char zeros[1024];
     buffer_add(tar, zeros, sizeof zeros);
+}
+
+void tar_of(struct buffer *tar, const struct tar_member *members)
+{
+    for (; members->name; members++)
+        tar_add(tar, members);
+    tar_end(tar);
+}
+
+int stage_tar(int dir_fd, const char *file, const char *folder, const struct buffer *tar,
+              const struct pf_stage_limits *limits, struct pf_staged **out, struct pf_error *err)
+{
+    static const struct pf_stage_limits defaults = PF_STAGE_LIMITS_DEFAULT;
+    struct buffer packed = {0};
+    enum pf_format format = pf_pkgname_format(file);
+    compress_to(format ? format : PF_FORMAT_GZIP, tar->data, tar->length, &packed);
+    put_bytes(dir_fd, file, packed.data, packed.length, 0644);
+    buffer_end(&packed);
+    int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    *out = NULL;
+    *err = (struct pf_error){0};
+    int status = pf_stage_package(fd, file, open_folder(dir_fd, folder),
+                                  limits ? limits : &defaults, out, err);
+    close(fd);
+    return status;
 }
 
 void compress_to(enum pf_format format, const void *data, size_t length, struct buffer *out)

@@ -124,6 +124,19 @@ void tar_end(struct buffer *tar);
 void compress_to(enum pf_format format, const void *data, size_t length, struct buffer *out);
 const char *suffix_of(enum pf_format format); /* ".tgz" … */
 
+/* Recomputes the checksum of a header that a test has changed. */
+void tar_checksum(unsigned char header[512]);
+
+/* Compresses the tar as `file`'s suffix says, stores it below dir_fd, and stages it into the new
+   folder FOLDER. limits may be NULL. What pf_stage_package returns. */
+struct pf_staged;
+struct pf_stage_limits;
+int stage_tar(int dir_fd, const char *file, const char *folder, const struct buffer *tar,
+              const struct pf_stage_limits *limits, struct pf_staged **out, struct pf_error *err);
+
+/* Adds members up to the one without a name, then the end. */
+void tar_of(struct buffer *tar, const struct tar_member *members);
+
 /* Events that a module sent, kept. Give events_sink() to it. */
 struct pf_events;
 struct event_log {

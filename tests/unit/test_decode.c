@@ -92,8 +92,8 @@ static char *long_text(size_t length)
 static void decodes_each_format(void **state)
 {
     (void)state;
-    static const size_t lengths[] = {0, 1, 512, 256 * 1024, 256 * 1024 + 1, 3000000};
-    char *text = long_text(3000000);
+    static const size_t lengths[] = {0, 1, 512, 256 * 1024, 256 * 1024 + 1, 700000};
+    char *text = long_text(700000);
     EACH_FORMAT(f)
     {
         for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
@@ -127,7 +127,7 @@ static void decodes_several_frames(void **state)
 static void decodes_xz_of_several_blocks_and_threads(void **state)
 {
     (void)state;
-    const size_t length = 3000000;
+    const size_t length = 700000;
     char *text = long_text(length);
     struct pf_error err;
     for (unsigned threads = 1; threads <= 4; threads += 3) {
