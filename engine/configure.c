@@ -34,6 +34,8 @@ static int no_file(const struct configure *c, const struct pf_edit *edit, const 
 {
     if (errno == ENOENT || errno == ENOTDIR)
         return missing(c, edit, what);
+    if (errno == ENXIO) /* a fifo, opened without waiting for its other end */
+        return missing(c, edit, "it is not a regular file");
     return pf_error_errno(c->err, "editing %s", edit->path);
 }
 
@@ -41,9 +43,14 @@ static int no_file(const struct configure *c, const struct pf_edit *edit, const 
 static int write_text(const struct configure *c, const struct pf_edit *edit, int flags)
 {
     pf_auto_fd int fd =
-        pf_resolve_in_root(c->root_fd, edit->path, O_WRONLY | O_CREAT | flags, 0644);
+        pf_resolve_in_root(c->root_fd, edit->path, O_WRONLY | O_CREAT | O_NONBLOCK | flags, 0644);
+    struct stat st;
     if (fd < 0)
         return no_file(c, edit, "its folder is not there");
+    if (fstat(fd, &st) < 0)
+        return pf_error_errno(c->err, "editing %s", edit->path);
+    if (!S_ISREG(st.st_mode))
+        return missing(c, edit, "it is not a regular file");
     for (const char *p = edit->text; *p;) {
         bool name = p[0] == '%' && p[1] == 'N';
         const char *piece = name ? c->name : p;
@@ -75,7 +82,7 @@ static int make_symlink(const struct configure *c, const struct pf_edit *edit)
     return 0;
 }
 
-/* 1: there is no such file, errno tells. */
+/* 1: there is no such regular file, errno tells. */
 static int read_lines(const struct configure *c, const struct pf_edit *edit, char **text,
                       size_t *length, struct stat *st)
 {
@@ -84,6 +91,10 @@ static int read_lines(const struct configure *c, const struct pf_edit *edit, cha
         return 1;
     if (fstat(fd, st) < 0)
         return pf_error_errno(c->err, "editing %s", edit->path);
+    if (!S_ISREG(st->st_mode)) {
+        errno = ENXIO;
+        return 1;
+    }
     int failed = pf_fs_read_fd(fd, MAX_FILE_BYTES, text, length, c->err);
     return failed ? pf_error_context(c->err, "editing %s", edit->path) : 0;
 }

@@ -73,16 +73,18 @@ static int set_done(struct pf_journal *journal, const char *file, uint64_t size_
     return 0;
 }
 
-/* "begun\tFILE\tURL\tVALIDATOR" or "done\tFILE\tSIZE". No field can hold a tab or a newline: names
-   come from listings without control characters, URLs and header values likewise. */
+/* Exactly "begun\tFILE\tURL\tVALIDATOR" or "done\tFILE\tSIZE". No field can hold a tab or a
+   newline: names come from listings without control characters, URLs and header values likewise. */
 static int read_line(struct pf_journal *journal, char *line)
 {
     char *fields[4] = {0};
     for (size_t i = 0; i < 4 && line; i++)
         fields[i] = strsep(&line, "\t");
+    if (line)
+        return 0;
     if (fields[3] && strcmp(fields[0], "begun") == 0)
         return set_begun(journal, fields[1], fields[2], fields[3]);
-    if (fields[2] && strcmp(fields[0], "done") == 0) {
+    if (fields[2] && !fields[3] && strcmp(fields[0], "done") == 0) {
         char *end;
         uintmax_t size = strtoumax(fields[2], &end, 10);
         if (*fields[2] && *end == '\0')
@@ -104,8 +106,9 @@ static int read_all(struct pf_journal *journal, struct pf_error *err)
         if (read_line(journal, rest) < 0)
             return pf_error_set(err, PF_E_SYSTEM, "out of memory");
     }
-    /* A line without its newline was cut by a crash: what is appended must not continue it. */
-    if (*rest && pf_fs_write_all(journal->fd, "\n", 1) < 0)
+    /* A line without its newline was cut by a crash: more fields than any line has make it void. */
+    static const char void_end[] = "\t\t\t\t\n";
+    if (*rest && pf_fs_write_all(journal->fd, void_end, sizeof void_end - 1) < 0)
         return pf_error_errno(err, JOURNAL);
     return 0;
 }

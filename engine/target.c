@@ -88,6 +88,15 @@ static int open_temporary(const char *path, struct pf_target_folder *t, struct p
         close(pf_steal_fd(&t->fd));
         return pf_error_set(err, PF_E_BUSY, "%s is being made by another run", path);
     }
+    /* Whoever held the lock until just now may have finished: then this is no temporary folder any
+       more, but the root. */
+    struct stat own, there;
+    if (fstat(t->fd, &own) < 0 ||
+        fstatat(t->parent_fd, t->temporary, &there, AT_SYMLINK_NOFOLLOW) < 0 ||
+        own.st_ino != there.st_ino || own.st_dev != there.st_dev) {
+        close(pf_steal_fd(&t->fd));
+        return pf_error_set(err, PF_E_BUSY, "%s has just been made by another run", path);
+    }
     return pf_fs_empty_folder(t->fd, err);
 }
 

@@ -3,6 +3,7 @@
 
 #include "event.h"
 #include "stage.h"
+#include "tarread.h"
 
 #include <bzlib.h>
 #include <dirent.h>
@@ -406,10 +407,13 @@ int stage_tar(int dir_fd, const char *file, const char *folder, const struct buf
     buffer_end(&packed);
     int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
+    struct pf_stage_limits own = limits ? *limits : defaults;
+    own.names = pf_tarread_locale();
     *out = NULL;
     *err = (struct pf_error){0};
-    int status = pf_stage_package(fd, file, open_folder(dir_fd, folder),
-                                  limits ? limits : &defaults, out, err);
+    int status = pf_stage_package(fd, file, open_folder(dir_fd, folder), &own, out, err);
+    if (own.names != (locale_t)0)
+        freelocale(own.names);
     close(fd);
     return status;
 }

@@ -203,7 +203,7 @@ static bool run_by_shell(int fd, const char *script_path, bool busybox)
 
 static void compare_with_shell(uint64_t seed, bool busybox)
 {
-    for (int round = 0; round < 120; round++) {
+    for (int round = 0; round < 60; round++) {
         char script[4096] = "", name[32], script_path[96];
         snprintf(name, sizeof name, "o%d", round);
         int ours = open_folder(temp.fd, name);

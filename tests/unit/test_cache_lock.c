@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The lock that cache shares with the shell template. */
+#include "cache.h"
+
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOCK_FILE "/var/lock/subsys/lxc-plamo"
+
+static struct temp temp;
+static struct pf_cache *one, *two;
+static struct event_log log_;
+static struct pf_error err;
+
+static int begin(void **state)
+{
+    (void)state;
+    temp_begin(&temp);
+    event_log_begin(&log_);
+    err = (struct pf_error){0};
+    assert_ok(pf_cache_open(temp.path, "8.x", "x86_64", &one, &err), &err);
+    assert_ok(pf_cache_open(temp.path, "7.x", "x86", &two, &err), &err);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    pf_cache_close(one);
+    pf_cache_close(two);
+    event_log_end(&log_);
+    temp_end(&temp);
+    return 0;
+}
+
+static int lock(struct pf_cache *cache, enum pf_cache_lock mode, unsigned timeout_s)
+{
+    err = (struct pf_error){0};
+    return pf_cache_lock(cache, mode, timeout_s, log_.events, NULL, &err);
+}
+
+static void excludes_others(void **state)
+{
+    (void)state;
+    assert_ok(lock(one, PF_CACHE_EXCLUSIVE, 0), &err);
+    assert_ok(lock(one, PF_CACHE_EXCLUSIVE, 0), &err); /* had already */
+    assert_code(lock(two, PF_CACHE_EXCLUSIVE, 0), PF_E_BUSY, &err);
+    assert_contains(err.text, LOCK_FILE);
+    assert_code(lock(two, PF_CACHE_SHARED, 0), PF_E_BUSY, &err);
+    pf_cache_close(one); /* lets it go */
+    one = NULL;
+    assert_ok(lock(two, PF_CACHE_EXCLUSIVE, 0), &err);
+}
+
+static void is_shared_and_converted(void **state)
+{
+    (void)state;
+    assert_ok(lock(one, PF_CACHE_SHARED, 0), &err);
+    assert_ok(lock(two, PF_CACHE_SHARED, 0), &err);
+    assert_code(lock(one, PF_CACHE_EXCLUSIVE, 0), PF_E_BUSY, &err);
+    pf_cache_close(two);
+    two = NULL;
+    assert_ok(lock(one, PF_CACHE_EXCLUSIVE, 0), &err);
+    assert_ok(pf_cache_open(temp.path, "7.x", "x86", &two, &err), &err);
+    assert_code(lock(two, PF_CACHE_SHARED, 0), PF_E_BUSY, &err);
+    assert_ok(lock(one, PF_CACHE_SHARED, 0), &err); /* down again */
+    assert_ok(lock(two, PF_CACHE_SHARED, 0), &err);
+}
+
+/* `flock LOCK_FILE` in the shell template. */
+static void is_the_templates(void **state)
+{
+    (void)state;
+    assert_ok(lock(one, PF_CACHE_EXCLUSIVE, 0), &err);
+    int fd = open(LOCK_FILE, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
+    assert_int_equal(errno, EWOULDBLOCK);
+    pf_cache_close(one);
+    one = NULL;
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    assert_code(lock(two, PF_CACHE_SHARED, 0), PF_E_BUSY, &err);
+    close(fd);
+    assert_ok(lock(two, PF_CACHE_SHARED, 0), &err);
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void waits_as_long_as_it_may(void **state)
+{
+    (void)state;
+    char part[32];
+    assert_ok(lock(one, PF_CACHE_EXCLUSIVE, 0), &err);
+    double start = seconds();
+    assert_code(lock(two, PF_CACHE_EXCLUSIVE, 1), PF_E_BUSY, &err);
+    double waited = seconds() - start;
+    assert_true(waited > 0.9 && waited < 5);
+    assert_int_equal(log_.count, 1); /* said once */
+    snprintf(part, sizeof part, "%d|", PF_EVENT_LOCK_WAIT);
+    assert_int_equal(strncmp(log_.text, part, strlen(part)), 0);
+}
+
+static void *let_go_soon(void *arg)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+    pf_cache_close(arg);
+    return NULL;
+}
+
+static void gets_it_when_it_is_let_go(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    assert_ok(lock(one, PF_CACHE_EXCLUSIVE, 0), &err);
+    assert_int_equal(pthread_create(&thread, NULL, let_go_soon, one), 0);
+    assert_ok(lock(two, PF_CACHE_EXCLUSIVE, 20), &err);
+    pthread_join(thread, NULL);
+    one = NULL;
+    assert_int_equal(log_.count, 1);
+}
+
+static void *set_soon(void *flag)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+    atomic_store((atomic_bool *)flag, true);
+    return NULL;
+}
+
+static void stops_waiting_when_cancelled(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    atomic_bool cancel = false;
+    assert_ok(lock(one, PF_CACHE_EXCLUSIVE, 0), &err);
+    assert_int_equal(pthread_create(&thread, NULL, set_soon, &cancel), 0);
+    double start = seconds();
+    assert_code(pf_cache_lock(two, PF_CACHE_SHARED, 30, log_.events, &cancel, &err), PF_E_CANCELLED,
+                &err);
+    assert_true(seconds() - start < 10);
+    pthread_join(thread, NULL);
+}
+
+/* Where the system's lock folder cannot be used, a file in the cache folder is the lock. */
+static void falls_back_to_the_cache_folder(void **state)
+{
+    (void)state;
+    assert_int_equal(rename("/var/lock/subsys", "/var/lock/aside"), 0);
+    put_file(AT_FDCWD, "/var/lock/subsys", "no folder");
+    int status = lock(one, PF_CACHE_EXCLUSIVE, 0);
+    int second = lock(two, PF_CACHE_EXCLUSIVE, 0);
+    unlink("/var/lock/subsys");
+    assert_int_equal(rename("/var/lock/aside", "/var/lock/subsys"), 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(second, PF_E_BUSY);
+    assert_contains(one->lock_path, temp.path);
+}
+
+#define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
+static const struct CMUnitTest tests[] = {
+    test(excludes_others),
+    test(is_shared_and_converted),
+    test(is_the_templates),
+    test(waits_as_long_as_it_may),
+    test(gets_it_when_it_is_let_go),
+    test(stops_waiting_when_cancelled),
+    test(falls_back_to_the_cache_folder),
+};
+
+/* In a namespace with a /var/lock of its own: a build on this machine must not be held up, nor hold
+   us up. */
+int main(void)
+{
+    int skipped = support_begin(true);
+    if (skipped)
+        return skipped;
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("none", "/var/lock", "tmpfs", 0, NULL) < 0) {
+        puts("skipped: no mount namespace to be had");
+        return 77;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL) ? 1 : 0;
+}

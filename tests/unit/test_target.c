@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "target.h"
+
+#include "support.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static struct temp temp;
+static char path[96];
+static struct pf_error err;
+static struct pf_target_folder target;
+
+/* The linker sends the engine's flock here (--wrap): a moment that tests can get between. */
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+static void (*before_flock)(void);
+
+int __wrap_flock(int fd, int operation)
+{
+    void (*now)(void) = before_flock;
+    before_flock = NULL;
+    if (now)
+        now();
+    return __real_flock(fd, operation);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    temp_begin(&temp);
+    snprintf(path, sizeof path, "%s/new", temp.path);
+    before_flock = NULL;
+    err = (struct pf_error){0};
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    temp_end(&temp);
+    return 0;
+}
+
+static void check_names(const char *wanted)
+{
+    char *tree = tree_text(temp.fd, 0);
+    if (strcmp(tree, wanted) != 0)
+        fail_msg("there is\n%s, not\n%s", tree, wanted);
+    free(tree);
+}
+
+static void appears_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    assert_ok(pf_target_open(path, false, &target, &err), &err);
+    put_file(target.fd, "etc/f", "x");
+    assert_false(has_name(temp.fd, "new"));
+    assert_ok(pf_target_finish(&target, &err), &err);
+    assert_file(temp.fd, "new/etc/f", "x");
+    pf_target_end(&target);
+    check_names("new 40755 0:0\nnew/etc 40755 0:0\nnew/etc/f 100644 0:0 1:8cdc1683\n");
+}
+
+static void takes_an_empty_folder_and_odd_paths(void **state)
+{
+    (void)state;
+    put_folder(temp.fd, "new", 0700);
+    snprintf(path, sizeof path, "%s/./new//", temp.path);
+    assert_ok(pf_target_open(path, false, &target, &err), &err);
+    put_file(target.fd, "f", "x");
+    char *before = get_file(temp.fd, "new/f");
+    assert_null(before);
+    assert_ok(pf_target_finish(&target, &err), &err);
+    pf_target_end(&target);
+    assert_file(temp.fd, "new/f", "x");
+}
+
+static void leaves_nothing_after_a_failure(void **state)
+{
+    (void)state;
+    assert_ok(pf_target_open(path, false, &target, &err), &err);
+    put_file(target.fd, "etc/f", "x");
+    pf_target_end(&target);
+    check_names("");
+    pf_target_end(&target); /* twice is harmless */
+    put_folder(temp.fd, "new", 0711);
+    assert_ok(pf_target_open(path, false, &target, &err), &err);
+    put_file(target.fd, "etc/f", "x");
+    pf_target_end(&target);
+    check_names("new 40711 0:0\n");
+}
+
+static void refuses_a_folder_with_content(void **state)
+{
+    (void)state;
+    put_file(temp.fd, "new/mine", "kept");
+    for (int in_place = 0; in_place < 2; in_place++) {
+        assert_code(pf_target_open(path, in_place, &target, &err), PF_E_INVALID, &err);
+        assert_contains(err.text, "not empty");
+        pf_target_end(&target);
+        assert_file(temp.fd, "new/mine", "kept");
+    }
+    /* A file, and a link to a folder with content, are none either. */
+    put_file(temp.fd, "file", "kept");
+    snprintf(path, sizeof path, "%s/file", temp.path);
+    assert_int_not_equal(pf_target_open(path, false, &target, &err), 0);
+    pf_target_end(&target);
+    assert_file(temp.fd, "file", "kept");
+    put_link(temp.fd, "link", "new");
+    snprintf(path, sizeof path, "%s/link", temp.path);
+    assert_int_not_equal(pf_target_open(path, false, &target, &err), 0);
+    pf_target_end(&target);
+    assert_file(temp.fd, "new/mine", "kept");
+}
+
+static void fills_in_place(void **state)
+{
+    (void)state;
+    put_folder(temp.fd, "new/lost+found", 0700);
+    ino_t before = stat_of(temp.fd, "new").st_ino;
+    assert_ok(pf_target_open(path, true, &target, &err), &err);
+    put_file(target.fd, "f", "x");
+    pf_target_end(&target); /* a failure: the folder stays, and what is not ours */
+    check_names("new 40755 0:0\nnew/lost+found 40700 0:0\n");
+    assert_ok(pf_target_open(path, true, &target, &err), &err);
+    put_file(target.fd, "f", "x");
+    assert_ok(pf_target_finish(&target, &err), &err);
+    pf_target_end(&target);
+    assert_file(temp.fd, "new/f", "x");
+    assert_int_equal(stat_of(temp.fd, "new").st_ino, before);
+}
+
+static void makes_the_folder_in_place(void **state)
+{
+    (void)state;
+    assert_ok(pf_target_open(path, true, &target, &err), &err);
+    assert_int_equal(stat_of(temp.fd, "new").st_mode, S_IFDIR | 0755);
+    put_file(target.fd, "a/b", "x");
+    pf_target_end(&target);
+    check_names("");
+    assert_ok(pf_target_open(path, true, &target, &err), &err);
+    put_file(target.fd, "f", "x");
+    assert_ok(pf_target_finish(&target, &err), &err);
+    pf_target_end(&target);
+    assert_file(temp.fd, "new/f", "x");
+}
+
+/* What a killed run left is taken away; nobody holds its lock. */
+static void takes_away_what_a_killed_run_left(void **state)
+{
+    (void)state;
+    assert_ok(pf_target_open(path, false, &target, &err), &err);
+    put_file(target.fd, "etc/half", "x");
+    close(target.fd); /* as if killed */
+    close(target.parent_fd);
+    free(target.name);
+    free(target.temporary);
+    assert_ok(pf_target_open(path, false, &target, &err), &err);
+    put_file(target.fd, "whole", "y");
+    assert_ok(pf_target_finish(&target, &err), &err);
+    pf_target_end(&target);
+    check_names("new 40755 0:0\nnew/whole 100644 0:0 1:fbdb2615\n");
+}
+
+static void leaves_what_another_run_is_making(void **state)
+{
+    (void)state;
+    struct pf_target_folder other;
+    assert_ok(pf_target_open(path, false, &target, &err), &err);
+    put_file(target.fd, "f", "x");
+    assert_code(pf_target_open(path, false, &other, &err), PF_E_BUSY, &err);
+    pf_target_end(&other);
+    assert_ok(pf_target_finish(&target, &err), &err);
+    pf_target_end(&target);
+    assert_file(temp.fd, "new/f", "x");
+}
+
+static void finish_first(void)
+{
+    struct pf_error own = {0};
+    put_file(target.fd, "f", "x");
+    assert_ok(pf_target_finish(&target, &own), &own);
+}
+
+/* The other run finishes between our look at the temporary folder and our lock on it: the lock is
+   had then, but on what has become the other's finished root. */
+static void never_empties_a_root_that_was_just_finished(void **state)
+{
+    (void)state;
+    struct pf_target_folder late;
+    assert_ok(pf_target_open(path, false, &target, &err), &err);
+    before_flock = finish_first;
+    int status = pf_target_open(path, false, &late, &err);
+    assert_null(before_flock); /* the moment came */
+    char *after_open = get_file(temp.fd, "new/f");
+    if (status == 0)
+        put_file(late.fd, "g", "y");
+    pf_target_end(&late);
+    char *after_end = get_file(temp.fd, "new/f");
+    pf_target_end(&target);
+    if (!after_open || !after_end)
+        fail_msg("the finished root lost its files (late run: %d)", status);
+    free(after_open);
+    free(after_end);
+}
+
+static void refuses_paths_without_a_name(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "/", ".", "..", "/tmp/.."};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        err = (struct pf_error){0};
+        assert_code(pf_target_open(bad[i], false, &target, &err), PF_E_INVALID, &err);
+        pf_target_end(&target);
+    }
+    snprintf(path, sizeof path, "%s/no/such", temp.path);
+    assert_code(pf_target_open(path, false, &target, &err), PF_E_SYSTEM, &err);
+    pf_target_end(&target);
+    check_names("");
+}
+
+#define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
+static const struct CMUnitTest tests[] = {
+    test(appears_whole_or_not_at_all),
+    test(takes_an_empty_folder_and_odd_paths),
+    test(leaves_nothing_after_a_failure),
+    test(refuses_a_folder_with_content),
+    test(fills_in_place),
+    test(makes_the_folder_in_place),
+    test(takes_away_what_a_killed_run_left),
+    test(leaves_what_another_run_is_making),
+    test(never_empties_a_root_that_was_just_finished),
+    test(refuses_paths_without_a_name),
+};
+support_main(tests, true)
