@@ -124,16 +124,17 @@ static int take_link(struct page *page, const char *href)
     pf_auto_url CURLU *url = curl_url_dup(page->base);
     if (!url)
         return pf_error_set(page->err, PF_E_SYSTEM, "out of memory");
+    /* A query, even an empty one, which some versions of libcurl do not keep. */
+    if (href[strcspn(href, "?#")] == '?')
+        return 0;
     if (*href == '\0' || curl_url_set(url, CURLUPART_URL, href, 0) != CURLUE_OK)
         return 0; /* "javascript:…", "mailto:…" and nonsense */
     curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
-    pf_auto_curl_str char *query = url_part(url, CURLUPART_QUERY, 0);
     pf_auto_curl_str char *path = url_part(url, CURLUPART_PATH, 0);
     pf_auto_curl_str char *whole = url_part(url, CURLUPART_URL, 0);
     char name[NAME_MAX + 1];
     bool folder;
-    if (query || !path || !whole || !same_place(page, url) ||
-        !child_name(page, path, name, &folder))
+    if (!path || !whole || !same_place(page, url) || !child_name(page, path, name, &folder))
         return 0;
     return add_entry(page, name, whole, folder);
 }

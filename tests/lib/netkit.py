@@ -57,7 +57,8 @@ class Result:
 
     @property
     def errors(self):
-        return [line for line in self.err.splitlines() if "error: " in line]
+        """The lines "PROGRAM: error: …"; a line on another attempt may quote a library's word "error" too."""
+        return [line for line in self.err.splitlines() if re.match(r"[\w-]+: error: ", line)]
 
     @property
     def summary(self):

@@ -84,14 +84,14 @@ static void makes_a_part_of_what_nobody_vouches_for(void **state)
     assert_ok(pf_journal_note_begun(journal, C, "http://h/c", "\"x\"", &err), &err);
     put_file(temp.fd, A, "12345");
     put_file(temp.fd, B, "123");
-    put_file(temp.fd, C, "123");
+    put_file(temp.fd, C, ""); /* nothing, as an unknown size might be taken for */
     open_again();
     adopt();
     assert_false(have[0] || have[1] || have[2]);
     assert_false(has_name(temp.fd, A) || has_name(temp.fd, B) || has_name(temp.fd, C));
     assert_file(temp.fd, A ".part", "12345");
     assert_file(temp.fd, B ".part", "123");
-    assert_file(temp.fd, C ".part", "123");
+    assert_file(temp.fd, C ".part", "");
     adopt(); /* a second time changes nothing */
     assert_file(temp.fd, A ".part", "12345");
 }

@@ -125,6 +125,18 @@ static void refuses_hard_links_to_what_it_did_not_bring(void **state)
             {.name = "h", .type = '1', .link = "install/doinst.sh"});
 }
 
+/* POSIX lets a hard link of a PAX archive carry the file again; two files would then be one. */
+static void refuses_hard_links_that_carry_data(void **state)
+{
+    (void)state;
+    tar_add(&tar, &(struct tar_member){.name = "f", .data = "1"});
+    tar_add_pax(&tar, "path", "h");
+    tar_add(&tar, &(struct tar_member){.name = "h", .type = '1', .link = "f", .data = "other"});
+    tar_end(&tar);
+    expect(PF_E_CORRUPT, NULL, "a hard link with data");
+    assert_contains(err.text, "data");
+}
+
 static void refuses_files_and_folders_in_one_place(void **state)
 {
     (void)state;
@@ -301,6 +313,7 @@ static const struct CMUnitTest tests[] = {
     test(refuses_names_that_lead_out),
     test(never_writes_through_a_link_of_its_own),
     test(refuses_hard_links_to_what_it_did_not_bring),
+    test(refuses_hard_links_that_carry_data),
     test(refuses_files_and_folders_in_one_place),
     test(guards_the_control_files),
     test(wants_sane_owners_and_kinds),
