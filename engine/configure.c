@@ -34,7 +34,7 @@ static int no_file(const struct configure *c, const struct pf_edit *edit, const 
 {
     if (errno == ENOENT || errno == ENOTDIR)
         return missing(c, edit, what);
-    if (errno == ENXIO) /* a fifo, opened without waiting for its other end */
+    if (errno == ENXIO)
         return missing(c, edit, "it is not a regular file");
     return pf_error_errno(c->err, "editing %s", edit->path);
 }
@@ -43,14 +43,9 @@ static int no_file(const struct configure *c, const struct pf_edit *edit, const 
 static int write_text(const struct configure *c, const struct pf_edit *edit, int flags)
 {
     pf_auto_fd int fd =
-        pf_resolve_in_root(c->root_fd, edit->path, O_WRONLY | O_CREAT | O_NONBLOCK | flags, 0644);
-    struct stat st;
+        pf_resolve_regular(c->root_fd, edit->path, O_WRONLY | O_CREAT | flags, 0644);
     if (fd < 0)
         return no_file(c, edit, "its folder is not there");
-    if (fstat(fd, &st) < 0)
-        return pf_error_errno(c->err, "editing %s", edit->path);
-    if (!S_ISREG(st.st_mode))
-        return missing(c, edit, "it is not a regular file");
     for (const char *p = edit->text; *p;) {
         bool name = p[0] == '%' && p[1] == 'N';
         const char *piece = name ? c->name : p;
@@ -86,15 +81,11 @@ static int make_symlink(const struct configure *c, const struct pf_edit *edit)
 static int read_lines(const struct configure *c, const struct pf_edit *edit, char **text,
                       size_t *length, struct stat *st)
 {
-    pf_auto_fd int fd = pf_resolve_in_root(c->root_fd, edit->path, O_RDONLY | O_NONBLOCK, 0);
+    pf_auto_fd int fd = pf_resolve_regular(c->root_fd, edit->path, O_RDONLY, 0);
     if (fd < 0)
         return 1;
     if (fstat(fd, st) < 0)
         return pf_error_errno(c->err, "editing %s", edit->path);
-    if (!S_ISREG(st->st_mode)) {
-        errno = ENXIO;
-        return 1;
-    }
     int failed = pf_fs_read_fd(fd, MAX_FILE_BYTES, text, length, c->err);
     return failed ? pf_error_context(c->err, "editing %s", edit->path) : 0;
 }

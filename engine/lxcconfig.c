@@ -93,7 +93,7 @@ int pf_lxcconfig_rootfs(const char *path, char **rootfs, struct pf_error *err)
 
 static int append_in_root(int root_fd, const char *file, const char *line, struct pf_error *err)
 {
-    pf_auto_fd int fd = pf_resolve_in_root(root_fd, file, O_WRONLY | O_APPEND | O_CREAT, 0600);
+    pf_auto_fd int fd = pf_resolve_regular(root_fd, file, O_WRONLY | O_APPEND | O_CREAT, 0600);
     if (fd < 0 || pf_fs_write_all(fd, line, strlen(line)) < 0)
         return pf_error_errno(err, "writing %s in the root", file);
     return 0;

@@ -100,7 +100,7 @@ int pf_pkgdb_record(struct pf_pkgdb *db, const struct pf_staged *staged, const c
 int pf_pkgdb_log_text(struct pf_pkgdb *db, const char *text, size_t length, struct pf_error *err)
 {
     pf_auto_fd int fd =
-        pf_resolve_in_root(db->root_fd, "var/log/install.log", O_WRONLY | O_APPEND | O_CREAT, 0644);
+        pf_resolve_regular(db->root_fd, "var/log/install.log", O_WRONLY | O_APPEND | O_CREAT, 0644);
     if (fd < 0 || pf_fs_write_all(fd, text, length) < 0)
         return pf_error_errno(err, "writing var/log/install.log");
     return 0;

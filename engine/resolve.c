@@ -49,6 +49,22 @@ int pf_resolve_in_root(int root_fd, const char *path, int flags, mode_t mode)
     return fd;
 }
 
+int pf_resolve_regular(int root_fd, const char *path, int flags, mode_t mode)
+{
+    /* Looked at before it is opened: opening a device or a fifo may do or wait for something. */
+    pf_auto_fd int there = pf_resolve_in_root(root_fd, path, O_PATH, 0);
+    struct stat st;
+    if (there < 0 && errno != ENOENT)
+        return -1;
+    if (there >= 0 && fstat(there, &st) < 0)
+        return -1;
+    if (there >= 0 && !S_ISREG(st.st_mode)) {
+        errno = ENXIO;
+        return -1;
+    }
+    return pf_resolve_in_root(root_fd, path, flags | O_NONBLOCK, mode);
+}
+
 static bool has_dot_dot(const char *path)
 {
     for (const char *p = path; *p; p += strspn(p, "/")) {

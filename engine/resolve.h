@@ -9,6 +9,10 @@
    flags and mode as for openat(2); O_CLOEXEC is added. Returns a descriptor or -1 with errno. */
 int pf_resolve_in_root(int root_fd, const char *path, int flags, mode_t mode);
 
+/* The same for a file that must be a regular one, if it is there: ENXIO for a fifo, a device, a
+   folder. A package may have put such a thing under the name of a file that is to be written. */
+int pf_resolve_regular(int root_fd, const char *path, int flags, mode_t mode);
+
 /* Opens path below dir_fd, refusing (ELOOP, EXDEV) every symbolic link and every "..". */
 int pf_resolve_beneath(int dir_fd, const char *path, int flags, mode_t mode);
 

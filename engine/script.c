@@ -89,7 +89,9 @@ static int open_name(const struct place *place, const struct pf_doinst_op *op, c
         errno = ENAMETOOLONG;
         return -1;
     }
-    return pf_resolve_parent(place->root_fd, path, leaf);
+    *leaf = slash + 1; /* within op->name: `path` ends here */
+    const char *own;
+    return pf_resolve_parent(place->root_fd, path, &own);
 }
 
 static int apply_rm(struct place *place, const struct pf_doinst_op *op)

@@ -518,7 +518,8 @@ int pf_stage_package(int fd, const char *file, int dir_fd, const struct pf_stage
     pf_tarread_free(s.tar);
     if (failed) {
         pf_staged_free(staged);
-        return pf_error_context(err, "package %s", file);
+        pf_error_context(err, "package %s", file);
+        return failed;
     }
     *out = staged;
     return 0;
