@@ -28,6 +28,7 @@ struct pf_download {
     pthread_t thread;
     int status; /* the thread's, read after the join */
     struct pf_error error;
+    bool reused; /* set before the thread runs */
     /* All below: the thread's own once it runs. */
     struct pf_journal *journal;
     struct pf_stamper stamper;
@@ -209,7 +210,7 @@ int pf_download_start(const struct pf_download_settings *settings, struct pf_dow
     if (!failed)
         failed = pf_journal_open(settings->folder_fd, &d->journal, err);
     if (!failed)
-        failed = pf_journal_adopt(d->journal, settings->plan, d->have, err);
+        failed = pf_journal_adopt(d->journal, settings->plan, d->have, &d->reused, err);
     if (!failed && pthread_create(&d->thread, NULL, download_main, d) != 0)
         failed = pf_error_set(err, PF_E_SYSTEM, "a thread cannot be started");
     if (failed) {
@@ -220,9 +221,10 @@ int pf_download_start(const struct pf_download_settings *settings, struct pf_dow
     return 0;
 }
 
-int pf_download_join(struct pf_download *d, struct pf_error *err)
+int pf_download_join(struct pf_download *d, bool *reused, struct pf_error *err)
 {
     pthread_join(d->thread, NULL);
+    *reused = d->reused;
     int status = d->status;
     if (status && err)
         *err = d->error;

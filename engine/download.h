@@ -34,7 +34,8 @@ struct pf_download;
 int pf_download_start(const struct pf_download_settings *settings, struct pf_download **out,
                       struct pf_error *err);
 
-/* Waits for the thread; frees. 0: every file of the plan is there. */
-int pf_download_join(struct pf_download *download, struct pf_error *err);
+/* Waits for the thread; frees. 0: every file of the plan is there. *reused: some of it, or a part
+   of some, is of an earlier run. */
+int pf_download_join(struct pf_download *download, bool *reused, struct pf_error *err);
 
 #endif

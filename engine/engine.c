@@ -205,6 +205,7 @@ struct build {
     struct pf_engine *engine;
     struct pf_manifest manifest;
     struct pf_install *install;
+    bool reused; /* something that an earlier run had downloaded */
 };
 
 static void on_ready(void *ctx, size_t index)
@@ -314,7 +315,7 @@ static int fetch_and_install(struct build *build, const struct pf_plan *plan, in
         installed = pf_install_run(build->install, &stats, &install_err);
         if (installed)
             atomic_store(&engine->stop, true);
-        downloaded = pf_download_join(download, &download_err);
+        downloaded = pf_download_join(download, &build->reused, &download_err);
         failed = first_failure(installed, &install_err, downloaded, &download_err, err);
     }
     pf_install_free(build->install);
@@ -339,7 +340,7 @@ static int open_partial(const struct pf_engine *engine, struct pf_error *err)
     return pf_cache_open_folder(cache, cache->partial, err);
 }
 
-static int build_cold(struct pf_engine *engine, struct pf_error *err)
+static int build_cold(struct pf_engine *engine, bool *reused, struct pf_error *err)
 {
     struct build build = {.engine = engine};
     struct pf_plan plan = {0};
@@ -361,6 +362,7 @@ static int build_cold(struct pf_engine *engine, struct pf_error *err)
         failed = pf_journal_remove(folder_fd, err);
     if (!failed)
         failed = pf_cache_publish_root(engine->cache, err);
+    *reused = build.reused;
     pf_manifest_end(&build.manifest);
     pf_plan_end(&plan);
     return failed;
@@ -406,6 +408,21 @@ static int build_from_downloads(struct pf_engine *engine, struct pf_error *err)
     return failed;
 }
 
+/* A damaged file has been taken out of the folder. If it may be an earlier run's bytes that are
+   wrong (the mirror's file has changed meanwhile, another program was cut off), fetching it anew is
+   worth one try. */
+static int build_without_cache(struct pf_engine *engine, struct pf_error *err)
+{
+    bool reused = false;
+    int failed = build_cold(engine, &reused, err);
+    if (failed != PF_E_CORRUPT || !reused || atomic_load(&engine->cancelled))
+        return failed;
+    pf_events_text(engine->events, PF_EVENT_WARNING, NULL, "%s; fetching it anew",
+                   err ? err->text : "a package is damaged");
+    atomic_store(&engine->stop, atomic_load(&engine->cancelled));
+    return build_cold(engine, &reused, err);
+}
+
 /* Under the exclusive lock. */
 static int build_cached_root(struct pf_engine *engine, struct pf_error *err)
 {
@@ -417,7 +434,7 @@ static int build_cached_root(struct pf_engine *engine, struct pf_error *err)
         return downloaded;
     atomic_store(&engine->stop, atomic_load(&engine->cancelled));
     double start = now_s();
-    int failed = downloaded ? build_from_downloads(engine, err) : build_cold(engine, err);
+    int failed = downloaded ? build_from_downloads(engine, err) : build_without_cache(engine, err);
     engine->stats.fetch_install_s += now_s() - start;
     if (failed == PF_E_NO_SPACE)
         pf_error_context(err, "the file system of the cache folder %s is full",

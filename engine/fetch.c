@@ -131,12 +131,20 @@ static void free_list(struct transfer *t)
     }
 }
 
+static void drop_all(struct pf_fetch *fetch)
+{
+    free_list(fetch->active);
+    free_list(fetch->waiting);
+    fetch->active = fetch->waiting = NULL;
+    fetch->waiting_end = &fetch->waiting;
+    fetch->active_count = 0;
+}
+
 void pf_fetch_free(struct pf_fetch *fetch)
 {
     if (!fetch)
         return;
-    free_list(fetch->active);
-    free_list(fetch->waiting);
+    drop_all(fetch);
     curl_multi_cleanup(fetch->multi);
     curl_global_cleanup();
     free(fetch);
@@ -551,30 +559,40 @@ static int collect_finished(struct pf_fetch *fetch)
     return 0;
 }
 
+/* One turn: start, move bytes, finish, wait. */
+static int run_once(struct pf_fetch *fetch, void (*tick)(void *ctx), void *ctx,
+                    struct pf_error *err)
+{
+    if (fetch->settings.cancel && atomic_load(fetch->settings.cancel))
+        return pf_error_set(err, PF_E_CANCELLED, "stopped");
+    int stop = start_waiting(fetch);
+    if (stop)
+        return stop;
+    int running;
+    CURLMcode code = curl_multi_perform(fetch->multi, &running);
+    if (code != CURLM_OK)
+        return pf_error_set(err, PF_E_NETWORK, "libcurl: %s", curl_multi_strerror(code));
+    unsigned active = fetch->active_count;
+    stop = collect_finished(fetch);
+    if (stop)
+        return stop;
+    if (tick)
+        tick(ctx);
+    /* Where something has just finished, the next one is started before anybody sleeps. */
+    bool may_start = fetch->active_count < active && fetch->waiting;
+    if (!may_start && (fetch->waiting || fetch->active))
+        curl_multi_poll(fetch->multi, NULL, 0, TICK_MS, NULL);
+    return 0;
+}
+
 int pf_fetch_run(struct pf_fetch *fetch, void (*tick)(void *ctx), void *ctx, struct pf_error *err)
 {
-    while (fetch->waiting || fetch->active) {
-        if (fetch->settings.cancel && atomic_load(fetch->settings.cancel))
-            return pf_error_set(err, PF_E_CANCELLED, "stopped");
-        int stop = start_waiting(fetch);
-        if (stop)
-            return stop;
-        int running;
-        CURLMcode code = curl_multi_perform(fetch->multi, &running);
-        if (code != CURLM_OK)
-            return pf_error_set(err, PF_E_NETWORK, "libcurl: %s", curl_multi_strerror(code));
-        unsigned active = fetch->active_count;
-        stop = collect_finished(fetch);
-        if (stop)
-            return stop;
-        if (tick)
-            tick(ctx);
-        /* Where something has just finished, the next one is started before anybody sleeps. */
-        bool may_start = fetch->active_count < active && fetch->waiting;
-        if (!may_start && (fetch->waiting || fetch->active))
-            curl_multi_poll(fetch->multi, NULL, 0, TICK_MS, NULL);
-    }
-    return 0;
+    int stop = 0;
+    while (!stop && (fetch->waiting || fetch->active))
+        stop = run_once(fetch, tick, ctx, err);
+    if (stop)
+        drop_all(fetch);
+    return stop;
 }
 
 uint64_t pf_fetch_requests(const struct pf_fetch *fetch)

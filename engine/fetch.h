@@ -69,7 +69,8 @@ int pf_fetch_file(struct pf_fetch *fetch, const char *url, int dir_fd, const cha
                   void *ctx, struct pf_error *err);
 
 /* Runs until nothing is left to do. tick (may be NULL) is called in between, every 100 ms at the
-   least. Returns 0, the code of a done callback, or PF_E_CANCELLED. One thread at a time. */
+   least. Returns 0, the code of a done callback, or PF_E_CANCELLED; then what was not done is
+   dropped, without a callback. One thread at a time. */
 int pf_fetch_run(struct pf_fetch *fetch, void (*tick)(void *ctx), void *ctx, struct pf_error *err);
 
 /* HTTP requests sent so far, and bytes of bodies received. */

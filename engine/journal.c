@@ -148,6 +148,7 @@ struct adoption {
     struct pf_journal *journal;
     const struct pf_plan *plan;
     bool *have;
+    bool reused;
     struct pf_error *err;
 };
 
@@ -180,6 +181,7 @@ static int adopt_name(void *ctx, int fd, const char *name)
         return errno == ENOENT ? 0 : pf_error_errno(a->err, "%s", name);
     if (number < 0 || !S_ISREG(st.st_mode))
         return pf_fs_remove_tree(fd, name, a->err);
+    a->reused = true;
     if (part)
         return 0;
     const struct state *state = state_of(a->journal, name);
@@ -196,14 +198,17 @@ static int adopt_name(void *ctx, int fd, const char *name)
 }
 
 int pf_journal_adopt(struct pf_journal *journal, const struct pf_plan *plan, bool *have,
-                     struct pf_error *err)
+                     bool *reused, struct pf_error *err)
 {
     struct adoption adoption = {.journal = journal, .plan = plan, .have = have, .err = err};
     struct pf_error local = {0};
     if (!err)
         adoption.err = &local;
     adoption.err->code = 0;
-    if (pf_fs_each_name(journal->folder_fd, adopt_name, &adoption) == 0)
+    int status = pf_fs_each_name(journal->folder_fd, adopt_name, &adoption);
+    if (reused)
+        *reused = adoption.reused;
+    if (status == 0)
         return 0;
     if (adoption.err->code)
         return adoption.err->code;

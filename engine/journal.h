@@ -18,9 +18,10 @@ void pf_journal_close(struct pf_journal *journal);
 
 /* Brings the folder in line with the plan. have[i] becomes true for files that are whole. A file
    that the journal does not vouch for (a shell run's) becomes NAME.part, to be completed and
-   verified. What the plan does not name is removed. */
+   verified. What the plan does not name is removed. *reused (may be NULL) tells whether anything of
+   an earlier run is kept. */
 int pf_journal_adopt(struct pf_journal *journal, const struct pf_plan *plan, bool *have,
-                     struct pf_error *err);
+                     bool *reused, struct pf_error *err);
 
 /* The validator that FILE.part was begun with from this URL, or NULL. Valid until the next call. */
 const char *pf_journal_validator(const struct pf_journal *journal, const char *file,

@@ -49,7 +49,7 @@ static void open_again(void)
 static void adopt(void)
 {
     memset(have, 0, sizeof have);
-    assert_ok(pf_journal_adopt(journal, &plan, have, &err), &err);
+    assert_ok(pf_journal_adopt(journal, &plan, have, NULL, &err), &err);
 }
 
 /* The journal's own name: what is in the folder besides the plan's files. */
