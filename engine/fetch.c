@@ -3,18 +3,15 @@
 
 #include "cleanup.h"
 #include "httpheader.h"
+#include "partfile.h"
 
 #include <curl/curl.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define TICK_MS          100
 #define FIRST_BACKOFF_MS 250
@@ -42,10 +39,7 @@ struct transfer {
     char *data; /* page */
     size_t length, max_bytes;
 
-    int dir_fd; /* file */
-    char *name, *part;
-    int fd;
-    uint64_t offset;     /* where the next byte goes */
+    struct pf_partfile file;
     uint64_t asked_from; /* what the Range header said */
     bool body_began;
     bool restart; /* the bytes we have are not the server's any more: again from 0 */
@@ -112,11 +106,9 @@ static void stop_easy(struct transfer *t)
 static void free_transfer(struct transfer *t)
 {
     stop_easy(t);
-    pf_close_at(&t->fd);
+    pf_partfile_end(&t->file);
     free(t->url);
     free(t->data);
-    free(t->name);
-    free(t->part);
     free(t->validator);
     free(t->new_validator);
     free(t);
@@ -163,8 +155,7 @@ static struct transfer *new_transfer(struct pf_fetch *fetch, enum kind kind, con
     struct transfer *t = calloc(1, sizeof *t);
     if (!t)
         return NULL;
-    *t = (struct transfer){
-        .fetch = fetch, .kind = kind, .done = done, .ctx = ctx, .fd = -1, .dir_fd = -1};
+    *t = (struct transfer){.fetch = fetch, .kind = kind, .done = done, .ctx = ctx, .file.fd = -1};
     t->url = strdup(url);
     if (!t->url) {
         free(t);
@@ -201,13 +192,13 @@ int pf_fetch_file(struct pf_fetch *fetch, const char *url, int dir_fd, const cha
     struct transfer *t = new_transfer(fetch, KIND_FILE, url, done, ctx);
     if (!t)
         return out_of_memory(err);
-    t->dir_fd = dir_fd;
-    t->name = strdup(name);
     t->validator = validator ? strdup(validator) : NULL;
     t->on_validator = on_validator;
-    if (!t->name || asprintf(&t->part, "%s.part", name) < 0 || (validator && !t->validator)) {
+    int failed = validator && !t->validator ? out_of_memory(err)
+                                            : pf_partfile_init(&t->file, dir_fd, name, err);
+    if (failed) {
         free_transfer(t);
-        return out_of_memory(err);
+        return failed;
     }
     enqueue(t);
     return 0;
@@ -288,11 +279,8 @@ static bool begin_body(struct transfer *t)
                           : "the server sent another range than asked for");
         return false;
     }
-    t->offset = 0;
-    if (ftruncate(t->fd, 0) < 0) {
-        pf_error_errno(&t->own, "writing %s", t->part);
+    if (pf_partfile_restart(&t->file, &t->own))
         return false;
-    }
     free(t->validator);
     t->validator = t->new_validator;
     t->new_validator = NULL;
@@ -308,35 +296,22 @@ static size_t on_file_data(char *data, size_t size, size_t count, void *ctx)
     t->received += length;
     if (!t->body_began && !begin_body(t))
         return 0;
-    for (size_t done = 0; done < length;) {
-        ssize_t n = pwrite(t->fd, data + done, length - done, (off_t)(t->offset + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            pf_error_errno(&t->own, "writing %s", t->part);
-            return 0;
-        }
-        done += (size_t)n;
-    }
-    t->offset += length;
-    return length;
+    return pf_partfile_append(&t->file, data, length, &t->own) ? 0 : length;
 }
 
 static int prepare_file(struct transfer *t)
 {
     t->body_began = t->restart = false;
-    if (t->fd < 0)
-        t->fd = openat(t->dir_fd, t->part, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-    struct stat st;
-    if (t->fd < 0 || fstat(t->fd, &st) < 0)
-        return pf_error_errno(&t->own, "writing %s", t->part);
-    t->offset = t->asked_from = (uint64_t)st.st_size;
+    int failed = pf_partfile_open(&t->file, &t->own);
+    if (failed)
+        return failed;
+    t->asked_from = t->file.length;
     curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_file_data);
     curl_easy_setopt(t->easy, CURLOPT_FILETIME, 1L);
-    if (t->offset == 0)
+    if (t->asked_from == 0)
         return 0;
     char range[32];
-    snprintf(range, sizeof range, "%" PRIu64 "-", t->offset);
+    snprintf(range, sizeof range, "%" PRIu64 "-", t->asked_from);
     curl_easy_setopt(t->easy, CURLOPT_RANGE, range);
     if (t->validator) {
         char *header;
@@ -424,21 +399,13 @@ static void describe_failure(struct transfer *t, CURLcode code, long status, str
     pf_error_context(err, "%s", t->url);
 }
 
-static int finish_file(struct transfer *t, struct pf_error *err)
+static int finish_file(struct transfer *t, bool was_whole, struct pf_error *err)
 {
     curl_off_t filetime = -1;
     curl_easy_getinfo(t->easy, CURLINFO_FILETIME_T, &filetime);
-    /* An empty body never called us. */
-    if (!t->body_began && ftruncate(t->fd, (off_t)t->offset) < 0)
-        return pf_error_errno(err, "writing %s", t->part);
-    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = filetime}};
-    if (filetime >= 0 && futimens(t->fd, times) < 0)
-        return pf_error_errno(err, "setting the time of %s", t->part);
-    if (close(pf_steal_fd(&t->fd)) < 0)
-        return pf_error_errno(err, "writing %s", t->part);
-    if (renameat(t->dir_fd, t->part, t->dir_fd, t->name) < 0)
-        return pf_error_errno(err, "renaming %s", t->part);
-    return 0;
+    /* An empty body never called us: the file is empty, whatever we had. */
+    int failed = t->body_began || was_whole ? 0 : pf_partfile_restart(&t->file, err);
+    return failed ? failed : pf_partfile_finish(&t->file, (time_t)filetime, err);
 }
 
 /* 416: there is nothing after what we have. Either that is all of it, or it is of another file. */
@@ -455,10 +422,8 @@ static bool try_again(struct transfer *t, CURLcode code, long status)
     if (t->attempt >= fetch->settings.attempts || (t->own.code && !t->restart) ||
         (!from_zero && !is_transient(code, status)))
         return false;
-    if (from_zero && t->fd >= 0) {
-        if (ftruncate(t->fd, 0) < 0)
-            return false;
-    }
+    if (from_zero && pf_partfile_restart(&t->file, NULL))
+        return false;
     int64_t wait = from_zero ? 0 : (int64_t)FIRST_BACKOFF_MS << (t->attempt - 1);
     curl_off_t retry_after = 0;
     curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after);
@@ -489,12 +454,12 @@ static int finish(struct transfer *t, CURLcode code)
         return 0;
     if (code != CURLE_OK && !whole)
         describe_failure(t, code, status, &result.error);
-    else if (t->kind == KIND_FILE && finish_file(t, &result.error))
+    else if (t->kind == KIND_FILE && finish_file(t, whole, &result.error))
         pf_error_context(&result.error, "%s", t->url);
     result.effective_url = effective ? effective : t->url;
     result.data = t->data;
     result.length = t->length;
-    result.size_bytes = t->kind == KIND_FILE ? (int64_t)t->offset : size;
+    result.size_bytes = t->kind == KIND_FILE ? (int64_t)t->file.length : size;
     result.received_bytes = t->received;
     t->fetch->bytes += t->received;
     int stop = t->done(t->ctx, &result);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "partfile.h"
+#include "support.h"
+
+static struct temp temp;
+static struct pf_partfile file;
+static struct pf_error err;
+
+static int set_up(void **state)
+{
+    (void)state;
+    temp_begin(&temp);
+    err = (struct pf_error){0};
+    assert_ok(pf_partfile_init(&file, temp.fd, "f", &err), &err);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    pf_partfile_end(&file);
+    temp_end(&temp);
+    return 0;
+}
+
+static void gets_its_name_when_whole(void **state)
+{
+    (void)state;
+    assert_ok(pf_partfile_open(&file, &err), &err);
+    assert_ok(pf_partfile_append(&file, "ab", 2, &err), &err);
+    assert_false(has_name(temp.fd, "f"));
+    assert_file(temp.fd, "f.part", "ab");
+    assert_ok(pf_partfile_finish(&file, 1000, &err), &err);
+    assert_file(temp.fd, "f", "ab");
+    assert_false(has_name(temp.fd, "f.part"));
+    assert_int_equal(stat_of(temp.fd, "f").st_mtime, 1000);
+}
+
+static void goes_on_behind_what_is_there(void **state)
+{
+    (void)state;
+    put_file(temp.fd, "f.part", "abc");
+    assert_ok(pf_partfile_open(&file, &err), &err);
+    assert_int_equal(file.length, 3);
+    assert_ok(pf_partfile_append(&file, "de", 2, &err), &err);
+    assert_file(temp.fd, "f.part", "abcde");
+}
+
+static void begins_again(void **state)
+{
+    (void)state;
+    put_file(temp.fd, "f.part", "abc");
+    assert_ok(pf_partfile_open(&file, &err), &err);
+    assert_ok(pf_partfile_restart(&file, &err), &err);
+    assert_int_equal(file.length, 0);
+    assert_ok(pf_partfile_append(&file, "x", 1, &err), &err);
+    assert_ok(pf_partfile_finish(&file, -1, &err), &err);
+    assert_file(temp.fd, "f", "x");
+    assert_true(stat_of(temp.fd, "f").st_mtime > 1000);
+}
+
+static void keeps_the_part_when_given_up(void **state)
+{
+    (void)state;
+    assert_ok(pf_partfile_open(&file, &err), &err);
+    assert_ok(pf_partfile_append(&file, "ab", 2, &err), &err);
+    pf_partfile_end(&file);
+    assert_file(temp.fd, "f.part", "ab");
+}
+
+/* Whoever may write in the cache folder could otherwise have any file of root's overwritten. */
+static void follows_no_planted_link(void **state)
+{
+    (void)state;
+    put_file(temp.fd, "victim", "whole");
+    put_link(temp.fd, "f.part", "victim");
+    int status = pf_partfile_open(&file, &err);
+    assert_true(status < 0);
+    assert_contains(err.text, "f.part");
+    assert_file(temp.fd, "victim", "whole");
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(gets_its_name_when_whole, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(goes_on_behind_what_is_there, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(begins_again, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(keeps_the_part_when_given_up, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(follows_no_planted_link, set_up, tear_down),
+};
+support_main(tests, false)
