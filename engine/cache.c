@@ -72,12 +72,17 @@ void pf_cache_close(struct pf_cache *cache)
     free(cache);
 }
 
+/* Where this user cannot have the template's lock file, the template cannot run either. Any other
+   failure is no reason to work on one cache under two locks. */
 static int open_lock(struct pf_cache *cache, struct pf_error *err)
 {
     if (mkdir(LOCK_FOLDER, 0755) == 0 || errno == EEXIST)
         cache->lock_fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (cache->lock_fd >= 0) {
         cache->lock_path = strdup(LOCK_FILE);
+    } else if (errno != EACCES && errno != EPERM && errno != EROFS && errno != ENOENT &&
+               errno != ENOTDIR) {
+        return pf_error_errno(err, "lock file %s", LOCK_FILE);
     } else {
         cache->lock_fd =
             openat(cache->base_fd, OWN_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
@@ -190,11 +195,14 @@ static int by_ls_cr(const void *a, const void *b)
 
 static int read_manifest(int fd, struct pf_manifest *manifest, struct pf_error *err)
 {
-    pf_auto_fd int file = openat(fd, MANIFEST, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    pf_auto_fd int file = openat(fd, MANIFEST, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     pf_auto_free char *text = NULL;
     size_t length;
-    if (file < 0)
+    struct stat st;
+    if (file < 0 || fstat(file, &st) < 0)
         return pf_error_errno(err, "%s", MANIFEST);
+    if (!S_ISREG(st.st_mode))
+        return pf_error_set(err, PF_E_CORRUPT, "%s is not a regular file", MANIFEST);
     int failed = pf_fs_read_fd(file, MAX_MANIFEST_BYTES, &text, &length, err);
     return failed ? failed : pf_manifest_read(text, length, manifest, err);
 }
@@ -298,6 +306,10 @@ int pf_cache_complete(const struct pf_cache *cache, const struct pf_manifest *ma
     int failed = pf_manifest_write(manifest, &text, err);
     if (!failed)
         failed = pf_fs_replace_file(fd, MANIFEST, text, strlen(text), 0644, err);
+    else if (failed ==
+             PF_E_INVALID) /* a name that JSON cannot hold: the order is in the ctimes too */
+        failed =
+            unlinkat(fd, MANIFEST, 0) < 0 && errno != ENOENT ? pf_error_errno(err, MANIFEST) : 0;
     if (!failed)
         failed = flush(fd, cache, err);
     if (!failed)
@@ -311,17 +323,28 @@ int pf_cache_remove_work(const struct pf_cache *cache, struct pf_error *err)
     return failed ? pf_error_context(err, "cache folder %s", cache->base) : 0;
 }
 
+/* A folder that inherits nothing of the one it is in: owner, mode and ACL are as for a new root. */
+static int make_own_folder(int dir_fd, const char *name, mode_t mode)
+{
+    if (mkdirat(dir_fd, name, 0700) < 0)
+        return -1;
+    pf_auto_fd int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -1 : pf_fs_own_folder(fd, mode);
+}
+
 int pf_cache_begin_root(const struct pf_cache *cache, struct pf_error *err)
 {
     int failed = pf_cache_remove_work(cache, err);
+    if (!failed)
+        failed = pf_fs_remove_tree(cache->base_fd, TRASH, err);
     if (failed)
         return failed;
-    if (mkdirat(cache->base_fd, cache->work, 0700) < 0)
+    if (make_own_folder(cache->base_fd, cache->work, 0700) < 0)
         return pf_error_errno(err, "%s/%s", cache->base, cache->work);
     pf_auto_fd int fd = pf_cache_open_folder(cache, cache->work, err);
     if (fd < 0)
         return fd;
-    if (mkdirat(fd, "root", 0755) < 0 || mkdirat(fd, "stage", 0700) < 0)
+    if (make_own_folder(fd, "root", 0755) < 0 || make_own_folder(fd, "stage", 0700) < 0)
         return pf_error_errno(err, "%s/%s", cache->base, cache->work);
     return 0;
 }
@@ -362,6 +385,10 @@ int pf_cache_stamp(struct pf_stamper *stamper, const char *file, struct pf_error
     if (utimensat(stamper->dir_fd, file, times, AT_SYMLINK_NOFOLLOW) < 0 ||
         fstatat(stamper->dir_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return pf_error_errno(err, "%s", file);
+    if (st.st_ctim.tv_sec + 1 < stamper->last.tv_sec) {
+        stamper->last = (struct timespec){0};
+        return 2;
+    }
     if (compare_times(&st.st_ctim, &stamper->last) <= 0)
         return 0;
     stamper->last = st.st_ctim;

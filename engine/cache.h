@@ -75,7 +75,8 @@ struct pf_stamper {
 };
 
 /* Touches one file's ctime (its mtime stays). 1: it is later than the one before; 0: the kernel's
-   clock has not ticked yet, try again; or a negative code. */
+   clock has not ticked yet, try again; 2: the clock was set back, all files are to be stamped anew,
+   from the first; or a negative code. */
 int pf_cache_stamp(struct pf_stamper *stamper, const char *file, struct pf_error *err);
 
 #endif

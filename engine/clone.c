@@ -108,17 +108,19 @@ static int add_linked(struct clone *clone, const char *path, ino_t inode)
     return -1;
 }
 
-static int set_link_owner_and_times(int to_fd, const char *name, const struct stat *st)
+static int set_link_owner_and_times(const struct worker *w, int to_fd, const char *name,
+                                    const struct stat *st)
 {
     struct timespec times[2] = {st->st_atim, st->st_mtim};
-    if (((st->st_uid != geteuid() || st->st_gid != getegid()) &&
-         fchownat(to_fd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0) ||
+    bool own = !w->clone->copyfile.inherits && st->st_uid == geteuid() && st->st_gid == getegid();
+    if ((!own && fchownat(to_fd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0) ||
         utimensat(to_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
         return -1;
     return 0;
 }
 
-static int copy_symlink(int from_fd, int to_fd, const char *name, const struct stat *st)
+static int copy_symlink(const struct worker *w, int from_fd, int to_fd, const char *name,
+                        const struct stat *st)
 {
     char target[PATH_MAX];
     ssize_t length = readlinkat(from_fd, name, target, sizeof target);
@@ -131,7 +133,7 @@ static int copy_symlink(int from_fd, int to_fd, const char *name, const struct s
     target[length] = '\0';
     if (symlinkat(target, to_fd, name) < 0)
         return -1;
-    return set_link_owner_and_times(to_fd, name, st);
+    return set_link_owner_and_times(w, to_fd, name, st);
 }
 
 static int copy_special(struct worker *w, int to_fd, const char *name, const struct stat *st)
@@ -158,7 +160,7 @@ static int copy_leaf(struct worker *w, int from_fd, int to_fd, const char *name,
         return pf_copyfile_regular(&w->clone->copyfile, from_fd, to_fd, name, st);
     }
     if (S_ISLNK(st->st_mode))
-        return copy_symlink(from_fd, to_fd, name, st);
+        return copy_symlink(w, from_fd, to_fd, name, st);
     return copy_special(w, to_fd, name, st);
 }
 
@@ -182,9 +184,11 @@ static int copy_entry(struct worker *w, const struct folder *folder, int from_fd
 }
 
 /* Owner before mode (chown clears setuid), attributes between, times last. */
-static int finish_folder(int from_fd, int to_fd, const struct stat *st)
+static int finish_folder(const struct worker *w, int from_fd, int to_fd, const struct stat *st)
 {
     struct timespec times[2] = {st->st_atim, st->st_mtim};
+    if (w->clone->copyfile.inherits)
+        pf_copyfile_drop_acls(to_fd);
     if (fchown(to_fd, st->st_uid, st->st_gid) < 0 || pf_copyfile_xattrs(from_fd, to_fd) < 0 ||
         fchmod(to_fd, st->st_mode & 07777) < 0)
         return -1;
@@ -221,7 +225,7 @@ static int fill_folder(struct worker *w, const struct folder *folder)
     }
     if (!failed && errno)
         failed = fail(w, folder->path, "");
-    if (!failed && !is_root && finish_folder(from, to, &folder->st) < 0)
+    if (!failed && !is_root && finish_folder(w, from, to, &folder->st) < 0)
         failed = fail(w, folder->path, "");
     closedir(dir);
     return failed;
@@ -342,6 +346,7 @@ int pf_clone_tree(int from_fd, int to_fd, const struct pf_clone_settings *settin
         return pf_error_errno(err, "reading the root to copy");
     clone.device = st.st_dev;
     pf_copyfile_init(&clone.copyfile);
+    clone.copyfile.inherits = pf_fs_inherits(to_fd);
     pthread_mutex_init(&clone.mutex, NULL);
     pthread_cond_init(&clone.changed, NULL);
     if (add_folder(&clone, ".", &st) < 0)

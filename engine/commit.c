@@ -232,8 +232,10 @@ static int merge_member(const struct merge *m, uint32_t node)
         if (mkdirat(root_parent, name, 0755) < 0 && errno != EEXIST)
             return system_error(m, node);
         pf_auto_fd int fd = pf_resolve_in_root(m->commit->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+        if (fd < 0 && errno == ENOENT)
+            return conflict(m, node, "the root has a link there that leads nowhere");
         if (fd < 0)
-            return conflict(m, node, "the root has a file there, and this package a folder");
+            return rename_error(m, node);
         return set_folder(m, node, fd);
     }
     char parent_path[PATH_MAX];

@@ -117,6 +117,12 @@ static int copy_xattr(int from, int to, const char *name)
     return -1;
 }
 
+void pf_copyfile_drop_acls(int fd)
+{
+    fremovexattr(fd, "system.posix_acl_access");
+    fremovexattr(fd, "system.posix_acl_default");
+}
+
 int pf_copyfile_xattrs(int from, int to)
 {
     char small[1024];
@@ -151,10 +157,13 @@ int pf_copyfile_regular(struct pf_copyfile *c, int from_fd, int to_fd, const cha
     if (to < 0 || copy_data(c, from, to, st) < 0)
         return -1;
     struct timespec times[2] = {st->st_atim, st->st_mtim};
-    bool own = st->st_uid == geteuid() && st->st_gid == getegid();
+    bool own = !c->inherits && st->st_uid == geteuid() && st->st_gid == getegid();
+    bool mode = c->inherits || (st->st_mode & 07000);
+    if (c->inherits)
+        pf_copyfile_drop_acls(to);
     /* Owner before mode and capabilities: chown clears setuid and security.capability. */
     if ((!own && fchown(to, st->st_uid, st->st_gid) < 0) || pf_copyfile_xattrs(from, to) < 0 ||
-        ((st->st_mode & 07000) && fchmod(to, st->st_mode & 07777) < 0) || futimens(to, times) < 0)
+        (mode && fchmod(to, st->st_mode & 07777) < 0) || futimens(to, times) < 0)
         return -1;
     return close(pf_steal_fd(&to));
 }

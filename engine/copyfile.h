@@ -12,6 +12,8 @@ struct pf_copyfile {
     atomic_bool no_reflink; /* FICLONE does not work between the two */
     atomic_bool no_range;   /* copy_file_range does not either */
     atomic_bool has_reflinked;
+    bool inherits; /* see pf_fs_inherits, of the folder that is copied into; set before the threads
+                      start */
 };
 
 void pf_copyfile_init(struct pf_copyfile *copyfile);
@@ -23,6 +25,9 @@ bool pf_copyfile_reflinked(const struct pf_copyfile *copyfile);
    (owner, mode, times) and its extended attributes; holes stay holes. 0, or -1 with errno. */
 int pf_copyfile_regular(struct pf_copyfile *copyfile, int from_fd, int to_fd, const char *name,
                         const struct stat *st);
+
+/* Takes the access control lists off that a new file or folder has inherited. */
+void pf_copyfile_drop_acls(int fd);
 
 /* Copies extended attributes from one open file or folder to another. Those that only a more
    privileged process may set are left out. 0, or -1 with errno. */

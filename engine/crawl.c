@@ -95,7 +95,8 @@ static int on_page(void *ctx, const struct pf_fetch_result *result)
     }
     int failed = pf_listing_parse_html(result->data ? result->data : "", result->length,
                                        result->effective_url, &folder->listing, crawl->err);
-    if (failed == PF_E_LIMIT) /* of the page: that is the mirror's fault, not a package's */
+    /* A page or an address that cannot be used is the mirror's fault. */
+    if (failed == PF_E_LIMIT || failed == PF_E_INVALID)
         failed = crawl->err->code = PF_E_NETWORK;
     if (failed)
         return pf_error_context(crawl->err, "index page %s", result->url);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A description file larger than this is none. */
+/* Description files are smaller than this, all together. */
 #define MAX_BYTES (16u << 20)
 
 static bool is_line_for(const char *line, size_t length, const char *name)
@@ -61,18 +61,22 @@ static char *read_text(int cache_fd, const char *name, size_t *length)
 struct load {
     struct pf_descriptions *descriptions;
     const char *glob;
+    size_t bytes; /* of all texts so far */
 };
 
 static int load_file(void *ctx, int cache_fd, const char *name)
 {
     struct load *load = ctx;
     struct pf_descriptions *d = load->descriptions;
-    if (fnmatch(load->glob, name, FNM_PERIOD) != 0)
+    if (fnmatch(load->glob, name, FNM_PERIOD) != 0 || pf_pkgname_format(name) != PF_FORMAT_NONE)
         return 0;
     struct pf_description_file file = {0};
     file.text = read_text(cache_fd, name, &file.length);
-    if (!file.text)
+    if (!file.text || file.length > MAX_BYTES - load->bytes) {
+        free(file.text);
         return 0;
+    }
+    load->bytes += file.length;
     file.name = strdup(name);
     struct pf_description_file *grown = realloc(d->files, (d->count + 1) * sizeof *grown);
     if (!file.name || !grown) {
@@ -95,8 +99,9 @@ int pf_descriptions_load(struct pf_descriptions *d, int cache_fd, struct pf_erro
 {
     static const char *const globs[] = {"disk*", "edisk*", "package_descriptions"};
     *d = (struct pf_descriptions){.cache_fd = cache_fd};
+    struct load load = {.descriptions = d};
     for (size_t i = 0; i < sizeof globs / sizeof *globs; i++) {
-        struct load load = {.descriptions = d, .glob = globs[i]};
+        load.glob = globs[i];
         size_t before = d->count;
         int status = pf_fs_each_name(cache_fd, load_file, &load);
         if (status < 0)

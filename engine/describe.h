@@ -19,7 +19,8 @@ struct pf_descriptions {
     size_t count;
 };
 
-/* Reads them, once a build. A file that cannot be read counts as absent. */
+/* Reads them, once a build. A file that cannot be read, or is too large, counts as
+   absent. */
 int pf_descriptions_load(struct pf_descriptions *descriptions, int cache_fd, struct pf_error *err);
 void pf_descriptions_end(struct pf_descriptions *descriptions);
 

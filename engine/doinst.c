@@ -74,12 +74,20 @@ static bool is_plain_word(const char *word)
     return true;
 }
 
+/* The package system's own folder is there while a script runs, but not while pairs are applied. */
+static bool is_in_install(const char *word)
+{
+    while (word[0] == '.' && word[1] == '/')
+        word += 2 + strspn(word + 2, "/");
+    return strncmp(word, "install", 7) == 0 && (word[7] == '/' || word[7] == '\0');
+}
+
 /* rm refuses these, and a slash at the end changes what it and ln do: leave them to the real ones.
  */
 static bool is_plain_name(const char *word)
 {
     size_t length = strlen(word);
-    if (!is_plain_word(word) || word[length - 1] == '/')
+    if (!is_plain_word(word) || is_in_install(word) || word[length - 1] == '/')
         return false;
     const char *slash = strrchr(word, '/');
     const char *leaf = slash ? slash + 1 : word;
@@ -90,7 +98,7 @@ static bool is_plain_name(const char *word)
  */
 static bool is_plain_folder(const char *word)
 {
-    if (!is_plain_word(word))
+    if (!is_plain_word(word) || is_in_install(word))
         return false;
     for (const char *p = word; *p; p += strspn(p, "/")) {
         size_t n = strcspn(p, "/");

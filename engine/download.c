@@ -55,7 +55,7 @@ static int stamp(struct pf_download *d)
         int status = pf_cache_stamp(&d->stamper, plan->entries[d->stamped].file, &d->error);
         if (status <= 0)
             return status;
-        d->stamped++;
+        d->stamped = status == 1 ? d->stamped + 1 : 0;
     }
     return 1;
 }
@@ -167,6 +167,8 @@ static int finish_stamps(struct pf_download *d)
         int status = stamp(d);
         if (status != 0)
             return status < 0 ? status : 0;
+        if (atomic_load(d->settings.stop))
+            return pf_error_set(&d->error, PF_E_CANCELLED, "stopped");
         nanosleep(&(struct timespec){.tv_nsec = CLOCK_WAIT_NS}, NULL);
     }
 }

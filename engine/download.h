@@ -21,6 +21,7 @@ struct pf_download_settings {
     const struct pf_plan *plan;
     int folder_fd; /* the partial folder */
     struct pf_events *events;
+    const atomic_bool *stop;
     pf_download_ready_fn ready;
     pf_download_end_fn end;
     void *ctx;

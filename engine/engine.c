@@ -116,6 +116,14 @@ static void phase(struct pf_engine *engine, const char *text)
     pf_events_text(engine->events, PF_EVENT_PHASE, NULL, "%s", text);
 }
 
+/* A run begins: what stopped an earlier one does not count, a cancellation does. */
+static void arm(struct pf_engine *engine)
+{
+    atomic_store(&engine->stop, false);
+    if (atomic_load(&engine->cancelled))
+        atomic_store(&engine->stop, true);
+}
+
 static double now_s(void)
 {
     struct timespec now;
@@ -148,6 +156,15 @@ static int lock_cache(struct pf_engine *engine, enum pf_cache_lock mode, struct 
                          &engine->stop, err);
 }
 
+static bool has_package(const struct pf_plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->entries[i].package)
+            return true;
+    }
+    return false;
+}
+
 static int crawl(struct pf_engine *engine, struct pf_plan *plan, struct pf_error *err)
 {
     const struct pf_settled *s = &engine->settings;
@@ -165,9 +182,11 @@ static int crawl(struct pf_engine *engine, struct pf_plan *plan, struct pf_error
         return failed;
     phase(engine, "reading the mirror's index");
     failed = pf_crawl(engine->fetch, &wish, plan, engine->events, err);
-    if (!failed && plan->count == 0)
-        failed = pf_error_set(err, PF_E_ABSENT,
-                              "the mirror has no package for this release and these categories");
+    if (!failed && !has_package(plan))
+        failed =
+            pf_error_set(err, PF_E_ABSENT,
+                         "the mirror %s has no package of Plamo %s for %s in what was asked for",
+                         s->mirror, s->release, s->arch);
     if (!failed)
         pf_events_send(engine->events,
                        &(struct pf_event){.type = PF_EVENT_PLANNED, .count = plan->count});
@@ -178,6 +197,7 @@ int pf_engine_plan(struct pf_engine *engine, bool with_sizes, const struct pf_pl
                    size_t *count, struct pf_error *err)
 {
     pf_plan_end(&engine->plan);
+    arm(engine);
     int failed = crawl(engine, &engine->plan, err);
     if (!failed && with_sizes)
         failed = pf_crawl_sizes(engine->fetch, &engine->plan, err);
@@ -301,6 +321,7 @@ static int fetch_and_install(struct build *build, const struct pf_plan *plan, in
         .plan = plan,
         .folder_fd = folder_fd,
         .events = engine->events,
+        .stop = &engine->stop,
         .ready = on_ready,
         .end = on_download_end,
         .ctx = build,
@@ -419,7 +440,7 @@ static int build_without_cache(struct pf_engine *engine, struct pf_error *err)
         return failed;
     pf_events_text(engine->events, PF_EVENT_WARNING, NULL, "%s; fetching it anew",
                    err ? err->text : "a package is damaged");
-    atomic_store(&engine->stop, atomic_load(&engine->cancelled));
+    arm(engine);
     return build_cold(engine, &reused, err);
 }
 
@@ -432,7 +453,7 @@ static int build_cached_root(struct pf_engine *engine, struct pf_error *err)
     int downloaded = pf_cache_has(engine->cache, engine->cache->complete, err);
     if (downloaded < 0)
         return downloaded;
-    atomic_store(&engine->stop, atomic_load(&engine->cancelled));
+    arm(engine);
     double start = now_s();
     int failed = downloaded ? build_from_downloads(engine, err) : build_without_cache(engine, err);
     engine->stats.fetch_install_s += now_s() - start;
@@ -446,6 +467,7 @@ static int build_cached_root(struct pf_engine *engine, struct pf_error *err)
 
 int pf_engine_prepare(struct pf_engine *engine, struct pf_error *err)
 {
+    arm(engine);
     int failed = open_cache(engine, err);
     /* Between a build under the exclusive lock and the shared one, somebody may purge: look again.
      */
@@ -539,6 +561,7 @@ int pf_engine_create_root(struct pf_engine *engine, const struct pf_target *targ
 
 int pf_engine_clean(struct pf_engine *engine, struct pf_error *err)
 {
+    arm(engine);
     int failed = open_cache(engine, err);
     if (!failed)
         failed = lock_cache(engine, PF_CACHE_EXCLUSIVE, err);

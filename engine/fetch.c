@@ -18,6 +18,9 @@
 #define MAX_BACKOFF_MS   30000
 #define MAX_REDIRECTS    5
 
+/* A server that sends without end is left here. */
+#define MAX_FILE_BYTES (UINT64_C(16) << 30)
+
 enum kind { KIND_PAGE, KIND_SIZE, KIND_FILE };
 
 struct transfer {
@@ -296,6 +299,11 @@ static size_t on_file_data(char *data, size_t size, size_t count, void *ctx)
     t->received += length;
     if (!t->body_began && !begin_body(t))
         return 0;
+    if (t->file.length + length > MAX_FILE_BYTES) {
+        /* What came is of no use: give the space back. */
+        pf_partfile_restart(&t->file, NULL);
+        return (size_t)abort_with(t, PF_E_NETWORK, "the file is larger than any package");
+    }
     return pf_partfile_append(&t->file, data, length, &t->own) ? 0 : length;
 }
 
@@ -450,6 +458,10 @@ static int finish(struct transfer *t, CURLcode code)
     curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &effective);
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
     bool whole = is_whole_already(t, status);
+    /* A server may send less than all of a range, and be done: the rest is asked for. */
+    if (code == CURLE_OK && t->kind == KIND_FILE && status == 206 && t->range.total >= 0 &&
+        (uint64_t)t->range.total != t->file.length)
+        code = CURLE_PARTIAL_FILE;
     if (code != CURLE_OK && !whole && try_again(t, code, status))
         return 0;
     if (code != CURLE_OK && !whole)

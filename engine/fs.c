@@ -11,7 +11,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
+
+int pf_fs_open_own(int dir_fd, const char *name, int flags)
+{
+    struct stat st;
+    pf_auto_fd int fd = openat(dir_fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+        st.st_uid == geteuid())
+        return pf_steal_fd(&fd);
+    if (fd < 0 && errno != ENOENT && errno != ELOOP && errno != ENXIO && errno != EACCES)
+        return -1;
+    if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
+        return -1;
+    return openat(dir_fd, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+}
 
 int pf_fs_write_all(int fd, const void *data, size_t length)
 {
@@ -134,6 +149,42 @@ int pf_fs_replace_file(int dir_fd, const char *name, const void *data, size_t le
         return err ? err->code : PF_E_SYSTEM;
     }
     return 0;
+}
+
+/* In a folder in the folder: a default ACL reaches only so far as it is inherited. */
+static bool probe_inherits(int dir_fd, const char *folder)
+{
+    static const char file[] = "file";
+    struct stat st;
+    bool inherits = true;
+    pf_auto_fd int fd = openat(dir_fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return true;
+    pf_auto_fd int made =
+        openat(fd, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0777);
+    if (made >= 0 && fstat(made, &st) == 0)
+        inherits = st.st_uid != geteuid() || st.st_gid != getegid() || (st.st_mode & 07777) != 0777;
+    unlinkat(fd, file, 0);
+    return inherits;
+}
+
+bool pf_fs_inherits(int dir_fd)
+{
+    static const char folder[] = ".plamo-fast.probe";
+    if (mkdirat(dir_fd, folder, 0777) < 0)
+        return true;
+    bool inherits = probe_inherits(dir_fd, folder);
+    unlinkat(dir_fd, folder, AT_REMOVEDIR);
+    return inherits;
+}
+
+int pf_fs_own_folder(int fd, mode_t mode)
+{
+    if (fremovexattr(fd, "system.posix_acl_default") < 0 && errno != ENODATA && errno != EOPNOTSUPP)
+        return -1;
+    if (fchown(fd, geteuid(), getegid()) < 0)
+        return -1;
+    return fchmod(fd, mode);
 }
 
 int pf_fs_each_name(int dir_fd, int (*fn)(void *ctx, int dir_fd, const char *name), void *ctx)

@@ -6,10 +6,16 @@
 #include "cleanup.h"
 #include "error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+
+/* Opens a regular file NAME of this process's own, or makes it (0644). What somebody planted under
+   that name makes way, unwritten: a link, a fifo, another user's file, a file that has a second
+   name elsewhere. flags as for openat(2). A descriptor, or -1 with errno. */
+int pf_fs_open_own(int dir_fd, const char *name, int flags);
 
 /* Writes all of it, or returns -1 with errno. EINTR and short writes are handled. */
 int pf_fs_write_all(int fd, const void *data, size_t length);
@@ -29,8 +35,17 @@ int pf_fs_read_fd(int fd, size_t max_bytes, char **data, size_t *length, struct 
 int pf_fs_replace_file(int dir_fd, const char *name, const void *data, size_t length, mode_t mode,
                        struct pf_error *err);
 
+/* Does what is made in this folder get another group, or another mode, than asked for? A
+   set-group-ID bit, a default ACL and some mount options do that. Found out by trying; true also
+   where it cannot be tried. */
+bool pf_fs_inherits(int dir_fd);
+
+/* Makes a folder of this process's own what it should be: owner, mode, and no default ACL. -1 with
+ * errno. */
+int pf_fs_own_folder(int fd, mode_t mode);
+
 /* Removes the file or the whole tree NAME below dir_fd, following no link, and crossing into no
-   other mounted file system. Absent is success. */
+   other device. Absent is success. */
 int pf_fs_remove_tree(int dir_fd, const char *name, struct pf_error *err);
 
 /* Removes everything inside the folder dir_fd, but not the folder. */

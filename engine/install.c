@@ -111,6 +111,7 @@ int pf_install_new(const struct pf_install_settings *settings, struct pf_install
     install->limits = (struct pf_stage_limits)PF_STAGE_LIMITS_DEFAULT;
     install->limits.cancel = settings->stop;
     install->limits.names = pf_tarread_locale();
+    install->limits.inherits = install->stage_fd >= 0 && pf_fs_inherits(install->stage_fd);
     install->items = calloc(count ? count : 1, sizeof *install->items);
     install->item_of = calloc(count ? count : 1, sizeof *install->item_of);
     install->commit = pf_commit_new(install->root_fd);

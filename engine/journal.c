@@ -119,8 +119,7 @@ int pf_journal_open(int partial_fd, struct pf_journal **out, struct pf_error *er
     if (!journal)
         return pf_error_set(err, PF_E_SYSTEM, "out of memory");
     journal->folder_fd = partial_fd;
-    journal->fd =
-        openat(partial_fd, JOURNAL, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    journal->fd = pf_fs_open_own(partial_fd, JOURNAL, O_RDWR | O_APPEND);
     int failed = journal->fd < 0 ? pf_error_errno(err, JOURNAL) : read_all(journal, err);
     if (failed) {
         pf_journal_close(journal);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "partfile.h"
 
-#include "cleanup.h"
+#include "fs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,8 +31,7 @@ int pf_partfile_open(struct pf_partfile *file, struct pf_error *err)
 {
     struct stat st;
     if (file->fd < 0)
-        file->fd =
-            openat(file->dir_fd, file->part, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+        file->fd = pf_fs_open_own(file->dir_fd, file->part, O_WRONLY);
     if (file->fd < 0 || fstat(file->fd, &st) < 0)
         return pf_error_errno(err, "writing %s", file->part);
     file->length = (uint64_t)st.st_size;

@@ -21,7 +21,7 @@ int pf_partfile_init(struct pf_partfile *file, int dir_fd, const char *name, str
 void pf_partfile_end(struct pf_partfile *file); /* what has come stays as NAME.part */
 
 /* Opens NAME.part, or makes it; file->length tells what an earlier try has left. Open already: does
-   nothing. A link in its place is refused. */
+   nothing. Anything in its place that is not this user's own, single regular file makes way. */
 int pf_partfile_open(struct pf_partfile *file, struct pf_error *err);
 
 /* Drops all that has come. */

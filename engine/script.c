@@ -113,6 +113,28 @@ static int apply_rm(struct place *place, const struct pf_doinst_op *op)
     return 0;
 }
 
+/* Would removing the name remove what the link is to lead to? ln refuses that: the target, looked
+   at from where the shell stands, is the file under the name, by its only name or by this one. */
+static bool is_same_file(const struct place *place, const char *target, int at, const char *leaf)
+{
+    char path[PATH_MAX];
+    struct stat there, aim, folder, aim_folder;
+    const char *aim_leaf;
+    int n = snprintf(path, sizeof path, "%s/%s",
+                     *target == '/' || !place->folder ? "" : place->folder, target);
+    if (n < 0 || (size_t)n >= sizeof path || fstatat(at, leaf, &there, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    pf_auto_fd int fd = pf_resolve_in_root(place->root_fd, path, O_PATH, 0);
+    if (fd < 0 || fstat(fd, &aim) < 0 || aim.st_dev != there.st_dev || aim.st_ino != there.st_ino)
+        return false;
+    if (aim.st_nlink == 1)
+        return true;
+    pf_auto_fd int parent = pf_resolve_parent(place->root_fd, path, &aim_leaf);
+    return parent >= 0 && strcmp(aim_leaf, leaf) == 0 && fstat(parent, &aim_folder) == 0 &&
+           fstat(at, &folder) == 0 && folder.st_dev == aim_folder.st_dev &&
+           folder.st_ino == aim_folder.st_ino;
+}
+
 /* ln -sf TARGET NAME: into NAME where that is a folder (through links), else in its place. */
 static int apply_ln(struct place *place, const struct pf_doinst_op *op)
 {
@@ -147,6 +169,10 @@ static int apply_ln(struct place *place, const struct pf_doinst_op *op)
         leaf = target_leaf;
     }
     int at = folder >= 0 ? folder : fd;
+    if (is_same_file(place, op->target, at, leaf)) {
+        say(place->output, "ln: %s and %s are the same file\n", op->target, op->name);
+        return 0;
+    }
     if (unlinkat(at, leaf, 0) < 0 && errno != ENOENT) {
         say(place->output, "ln: %s: %s\n", op->name, strerror(errno));
         return 0;
@@ -200,6 +226,9 @@ static int start_shell(int root_fd, int pipe_fd, pid_t *pid)
         failed = posix_spawn_file_actions_adddup2(&actions, pipe_fd, 2);
     if (!failed)
         failed = posix_spawn_file_actions_addfchdir_np(&actions, root_fd);
+    /* Not every library marks its descriptors close-on-exec. */
+    if (!failed)
+        failed = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     if (!failed)
         failed = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
                                                            POSIX_SPAWN_SETSIGDEF);

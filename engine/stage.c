@@ -13,8 +13,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* A control file larger than this is no script that anybody wrote. */
+/* More, or larger, control files than this are none that anybody wrote. All of them together. */
 #define MAX_CONTROL_BYTES (16u << 20)
+#define MAX_CONTROLS      64
 
 /* What one run of pf_stage_package works with. */
 struct stage {
@@ -26,6 +27,7 @@ struct stage {
     int parent_fd;
     uint32_t parent;
     size_t list_capacity;
+    uint64_t control_bytes;
     uid_t uid; /* what new files get by themselves */
     gid_t gid;
 };
@@ -111,8 +113,8 @@ static int set_owner_mode_time(struct stage *s, int fd, const struct pf_node *no
     struct timespec times[2] = {node->mtime, node->mtime};
     /* Owner before mode: chown clears setuid and setgid. What open(2) gave already is not set
        again: these are the calls that are made for every file. */
-    bool own = node->uid == s->uid && node->gid == s->gid;
-    bool special = node->mode & 07000;
+    bool own = node->uid == s->uid && node->gid == s->gid && !s->limits->inherits;
+    bool special = (node->mode & 07000) || s->limits->inherits;
     if (!own && fchown(fd, node->uid, node->gid) < 0)
         return owner_error(s, node, member);
     if ((special && fchmod(fd, node->mode & 07777) < 0) || futimens(fd, times) < 0)
@@ -291,8 +293,9 @@ static int keep_control(struct stage *s, const char *name, struct archive_entry 
     int64_t size = archive_entry_size(entry);
     if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry))
         return refuse(s, member, "a file of the package system that is not a regular file");
-    if (size < 0 || size > MAX_CONTROL_BYTES)
-        return refuse(s, member, "a file of the package system that is too large");
+    s->control_bytes += size < 0 ? MAX_CONTROL_BYTES + 1 : (uint64_t)size;
+    if (s->control_bytes > MAX_CONTROL_BYTES || out->control_count == MAX_CONTROLS)
+        return refuse(s, member, "files of the package system that are too large or too many");
     struct pf_control_file *file = (struct pf_control_file *)pf_staged_control(out, name);
     if (!file) {
         struct pf_control_file *grown =
@@ -408,6 +411,10 @@ static int stage_member(struct stage *s, struct archive_entry *entry)
     if (s->out->members.sequence >= s->limits->members)
         return pf_error_set(s->err, PF_E_LIMIT, "it has more than %u members", s->limits->members);
     s->out->members.sequence++;
+    /* Names imply folders. In real packages few are not members themselves. */
+    if (s->out->members.count / 4 > s->limits->members)
+        return pf_error_set(s->err, PF_E_LIMIT, "it makes more than %u names",
+                            s->limits->members * 4);
     pf_auto_free char *path = malloc(strlen(stored) + 1);
     if (!path)
         return pf_error_set(s->err, PF_E_SYSTEM, "out of memory");
@@ -455,8 +462,10 @@ static int finish_folders(struct stage *s)
     }
     for (uint32_t i = members->count - 1; i > 0 && i < members->count; i--) {
         const struct pf_node *node = &members->nodes[i];
-        bool plain = !node->uid && !node->gid && (node->mode & 07777) == 0755;
-        if (!S_ISDIR(node->mode) || !pf_members_is_explicit(members, i) || plain)
+        bool plain =
+            !s->limits->inherits && !node->uid && !node->gid && (node->mode & 07777) == 0755;
+        if (!S_ISDIR(node->mode) || plain ||
+            !(pf_members_is_explicit(members, i) || s->limits->inherits))
             continue;
         char path[PATH_MAX];
         pf_members_path(members, i, path, sizeof path);

@@ -18,11 +18,12 @@
 
 struct pf_stage_limits {
     struct pf_decode_limits decode;
-    uint32_t members;          /* entries in one archive */
-    unsigned depth;            /* folders within each other */
-    uint64_t text_bytes;       /* member names of one package, together */
-    uint64_t sparse_free;      /* a file of more bytes than were stored may be this much larger */
-    locale_t names;            /* see pf_tarread_locale; 0: one is made for each package */
+    uint32_t members;     /* entries in one archive */
+    unsigned depth;       /* folders within each other */
+    uint64_t text_bytes;  /* member names of one package, together */
+    uint64_t sparse_free; /* a file of more bytes than were stored may be this much larger */
+    bool inherits;        /* see pf_fs_inherits, of the folder that the packages are staged in */
+    locale_t names;       /* see pf_tarread_locale; 0: one is made for each package */
     const atomic_bool *cancel; /* may be NULL; set: staging stops with PF_E_CANCELLED */
 };
 

@@ -46,20 +46,27 @@ static int split(const char *path, struct pf_target_folder *t, struct pf_error *
     return t->name ? 0 : pf_error_set(err, PF_E_SYSTEM, "out of memory");
 }
 
-/* 1: the folder is there and empty; 0: it is not there. */
-static int look(const char *path, struct pf_target_folder *t, bool *mounted, struct pf_error *err)
+/* 1: the folder is there and empty; 0: it is not there. *fixed: nothing can be renamed onto its
+   name. */
+static int look(const char *path, struct pf_target_folder *t, bool *fixed, struct pf_error *err)
 {
-    struct stat here, above;
+    struct stat named, here, above;
+    struct statx mount = {0};
     pf_auto_fd int fd = openat(t->parent_fd, t->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? 0 : pf_error_errno(err, "%s", path);
     int status = pf_fs_each_name(fd, is_content, NULL);
-    if (status < 0 || fstat(fd, &here) < 0 || fstat(t->parent_fd, &above) < 0)
+    if (status < 0 || fstat(fd, &here) < 0 || fstat(t->parent_fd, &above) < 0 ||
+        fstatat(t->parent_fd, t->name, &named, AT_SYMLINK_NOFOLLOW) < 0)
         return pf_error_errno(err, "%s", path);
     if (status > 0)
         return pf_error_set(err, PF_E_INVALID, "%s is not empty; name a new folder for the root",
                             path);
-    *mounted = here.st_dev != above.st_dev;
+    /* Linux 5.8 tells mount points; before it, only those of another file system show. */
+    bool mounted = here.st_dev != above.st_dev;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &mount) == 0)
+        mounted = mounted || (mount.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+    *fixed = mounted || S_ISLNK(named.st_mode);
     return 1;
 }
 
@@ -97,19 +104,22 @@ static int open_temporary(const char *path, struct pf_target_folder *t, struct p
         close(pf_steal_fd(&t->fd));
         return pf_error_set(err, PF_E_BUSY, "%s has just been made by another run", path);
     }
-    return pf_fs_empty_folder(t->fd, err);
+    int failed = pf_fs_empty_folder(t->fd, err);
+    if (!failed && pf_fs_own_folder(t->fd, 0755) < 0)
+        failed = pf_error_errno(err, "making %s", path);
+    return failed;
 }
 
 int pf_target_open(const char *path, bool in_place, struct pf_target_folder *t,
                    struct pf_error *err)
 {
     *t = (struct pf_target_folder){.fd = -1, .parent_fd = -1};
-    bool mounted = false;
+    bool fixed = false;
     int failed = split(path, t, err);
-    int exists = failed ? failed : look(path, t, &mounted, err);
+    int exists = failed ? failed : look(path, t, &fixed, err);
     if (exists < 0)
         return exists;
-    if (in_place || mounted)
+    if (in_place || fixed)
         return open_in_place(path, exists, t, err);
     return open_temporary(path, t, err);
 }

@@ -16,8 +16,9 @@ struct pf_target_folder {
 };
 
 /* Opens (and makes) the folder. It must be empty (a file system's own lost+found is no content). In
-   place is also chosen where something is mounted on it, for nothing can be renamed onto that. A
-   temporary folder that a killed run left is taken away; one in use by another is PF_E_BUSY. */
+   place is also chosen where something is mounted on it, or its name is a link: nothing can be
+   renamed onto those. A temporary folder that a killed run left is taken away; one in use by
+   another is PF_E_BUSY. */
 int pf_target_open(const char *path, bool in_place, struct pf_target_folder *out,
                    struct pf_error *err);
 

@@ -2,6 +2,8 @@
 #include "partfile.h"
 #include "support.h"
 
+#include <unistd.h>
+
 static struct temp temp;
 static struct pf_partfile file;
 static struct pf_error err;
@@ -69,15 +71,31 @@ static void keeps_the_part_when_given_up(void **state)
 }
 
 /* Whoever may write in the cache folder could otherwise have any file of root's overwritten. */
-static void follows_no_planted_link(void **state)
+static void writes_through_nothing_planted(void **state)
 {
     (void)state;
     put_file(temp.fd, "victim", "whole");
-    put_link(temp.fd, "f.part", "victim");
-    int status = pf_partfile_open(&file, &err);
-    assert_true(status < 0);
-    assert_contains(err.text, "f.part");
-    assert_file(temp.fd, "victim", "whole");
+    for (int hard = 0; hard < 2; hard++) {
+        if (hard)
+            assert_int_equal(linkat(temp.fd, "victim", temp.fd, "f.part", 0), 0);
+        else
+            put_link(temp.fd, "f.part", "victim");
+        assert_ok(pf_partfile_open(&file, &err), &err);
+        assert_int_equal(file.length, 0);
+        assert_ok(pf_partfile_append(&file, "new", 3, &err), &err);
+        assert_ok(pf_partfile_finish(&file, -1, &err), &err);
+        assert_file(temp.fd, "victim", "whole");
+        assert_file(temp.fd, "f", "new");
+    }
+}
+
+static void waits_at_no_fifo(void **state)
+{
+    (void)state;
+    assert_int_equal(mknodat(temp.fd, "f.part", S_IFIFO | 0600, 0), 0);
+    assert_ok(pf_partfile_open(&file, &err), &err);
+    assert_ok(pf_partfile_append(&file, "x", 1, &err), &err);
+    assert_file(temp.fd, "f.part", "x");
 }
 
 static const struct CMUnitTest tests[] = {
@@ -85,6 +103,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(goes_on_behind_what_is_there, set_up, tear_down),
     cmocka_unit_test_setup_teardown(begins_again, set_up, tear_down),
     cmocka_unit_test_setup_teardown(keeps_the_part_when_given_up, set_up, tear_down),
-    cmocka_unit_test_setup_teardown(follows_no_planted_link, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(writes_through_nothing_planted, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(waits_at_no_fifo, set_up, tear_down),
 };
 support_main(tests, false)
