@@ -95,6 +95,14 @@ static void on_validator(void *ctx, const char *validator)
         d->status = status;
 }
 
+/* Noted before the file gets its name: a kill in between leaves a .part that is known to be whole.
+ */
+static int on_whole(void *ctx, uint64_t size_bytes, struct pf_error *err)
+{
+    struct file *file = ctx;
+    return pf_journal_note_done(file->download->journal, entry_of(file)->file, size_bytes, err);
+}
+
 static int ask_for_more(struct pf_download *d);
 
 static int finish_file(struct file *file, const struct pf_fetch_result *result)
@@ -105,11 +113,8 @@ static int finish_file(struct file *file, const struct pf_fetch_result *result)
         d->error = result->error;
         return pf_error_context(&d->error, "package %s", entry->file);
     }
-    int failed = d->status ? d->status
-                           : pf_journal_note_done(d->journal, entry->file,
-                                                  (uint64_t)result->size_bytes, &d->error);
-    if (failed)
-        return failed;
+    if (d->status)
+        return d->status;
     announce(d, file->index, result->received_bytes);
     return 0;
 }
@@ -132,7 +137,7 @@ static int ask_for(struct pf_download *d, size_t index)
     d->unused = file->next;
     return pf_fetch_file(d->settings.fetch, entry->url, d->settings.folder_fd, entry->file,
                          pf_journal_validator(d->journal, entry->file, entry->url), on_validator,
-                         on_done, file, &d->error);
+                         on_whole, on_done, file, &d->error);
 }
 
 /* Keeps the queue filled, in plan order; files that are there already are announced. */

@@ -50,6 +50,7 @@ struct transfer {
     char *new_validator;
     struct pf_httpheader_range range; /* what Content-Range said */
     pf_fetch_validator_fn on_validator;
+    pf_fetch_whole_fn on_whole;
 };
 
 struct pf_fetch {
@@ -189,14 +190,16 @@ int pf_fetch_size(struct pf_fetch *fetch, const char *url, pf_fetch_done_fn done
 }
 
 int pf_fetch_file(struct pf_fetch *fetch, const char *url, int dir_fd, const char *name,
-                  const char *validator, pf_fetch_validator_fn on_validator, pf_fetch_done_fn done,
-                  void *ctx, struct pf_error *err)
+                  const char *validator, pf_fetch_validator_fn on_validator,
+                  pf_fetch_whole_fn on_whole, pf_fetch_done_fn done, void *ctx,
+                  struct pf_error *err)
 {
     struct transfer *t = new_transfer(fetch, KIND_FILE, url, done, ctx);
     if (!t)
         return out_of_memory(err);
     t->validator = validator ? strdup(validator) : NULL;
     t->on_validator = on_validator;
+    t->on_whole = on_whole;
     int failed = validator && !t->validator ? out_of_memory(err)
                                             : pf_partfile_init(&t->file, dir_fd, name, err);
     if (failed) {
@@ -413,6 +416,8 @@ static int finish_file(struct transfer *t, bool was_whole, struct pf_error *err)
     curl_easy_getinfo(t->easy, CURLINFO_FILETIME_T, &filetime);
     /* An empty body never called us: the file is empty, whatever we had. */
     int failed = t->body_began || was_whole ? 0 : pf_partfile_restart(&t->file, err);
+    if (!failed)
+        failed = t->on_whole(t->ctx, t->file.length, err);
     return failed ? failed : pf_partfile_finish(&t->file, (time_t)filetime, err);
 }
 

@@ -60,13 +60,18 @@ int pf_fetch_size(struct pf_fetch *fetch, const char *url, pf_fetch_done_fn done
    which is what resuming it later needs. */
 typedef void (*pf_fetch_validator_fn)(void *ctx, const char *validator);
 
+/* Told when all bytes of a file have come, before NAME.part gets its name. Non-zero, with err
+   filled, fails the transfer. */
+typedef int (*pf_fetch_whole_fn)(void *ctx, uint64_t size_bytes, struct pf_error *err);
+
 /* Asks for a file into dir_fd (the caller's, open until done): NAME.part while it comes, renamed to
    NAME when whole. What NAME.part has already is not fetched again where the server allows it
    (RFC 9110, Range and If-Range with `validator`, which may be NULL: then the bytes are trusted and
    the package's own check values must tell). The file's time is the server's Last-Modified. */
 int pf_fetch_file(struct pf_fetch *fetch, const char *url, int dir_fd, const char *name,
-                  const char *validator, pf_fetch_validator_fn on_validator, pf_fetch_done_fn done,
-                  void *ctx, struct pf_error *err);
+                  const char *validator, pf_fetch_validator_fn on_validator,
+                  pf_fetch_whole_fn on_whole, pf_fetch_done_fn done, void *ctx,
+                  struct pf_error *err);
 
 /* Runs until nothing is left to do. tick (may be NULL) is called in between, every 100 ms at the
    least. Returns 0, the code of a done callback, or PF_E_CANCELLED; then what was not done is

@@ -181,13 +181,19 @@ static int adopt_name(void *ctx, int fd, const char *name)
     if (number < 0 || !S_ISREG(st.st_mode))
         return pf_fs_remove_tree(fd, name, a->err);
     a->reused = true;
+    const char *whole_name = a->plan->entries[number].file;
+    int64_t known = pf_names_find(&a->journal->files, whole_name);
+    const struct state *state = known < 0 ? NULL : &a->journal->states[known];
+    bool whole = state && state->done && state->size_bytes == (uint64_t)st.st_size;
+    if (part && whole && !a->have[number]) { /* killed before it got its name */
+        if (renameat(fd, name, fd, whole_name) < 0)
+            return pf_error_errno(a->err, "%s", name);
+        a->have[number] = true;
+    }
     if (part)
         return 0;
-    const struct state *state = state_of(a->journal, name);
-    if (!state)
-        return pf_error_set(a->err, PF_E_SYSTEM, "out of memory");
-    a->have[number] = state->done && state->size_bytes == (uint64_t)st.st_size;
-    if (a->have[number])
+    a->have[number] = whole;
+    if (whole)
         return 0;
     char part_name[NAME_MAX + 1];
     int length = snprintf(part_name, sizeof part_name, "%s.part", name);

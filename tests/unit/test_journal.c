@@ -154,6 +154,26 @@ static void a_new_beginning_takes_the_good_end_back(void **state)
     assert_true(has_name(temp.fd, A ".part"));
 }
 
+/* The end of a file is noted before it gets its name: a kill in between loses nothing. */
+static void gives_a_whole_part_its_name(void **state)
+{
+    (void)state;
+    open_again();
+    assert_ok(pf_journal_note_done(journal, A, 5, &err), &err);
+    assert_ok(pf_journal_note_done(journal, B, 5, &err), &err);
+    put_file(temp.fd, A ".part", "12345");
+    put_file(temp.fd, B ".part", "1234");
+    put_file(temp.fd, C ".part", "12345");
+    open_again();
+    adopt();
+    assert_true(have[0]);
+    assert_file(temp.fd, A, "12345");
+    assert_false(have[1]);
+    assert_false(have[2]);
+    assert_true(has_name(temp.fd, B ".part"));
+    assert_true(has_name(temp.fd, C ".part"));
+}
+
 /* A kill at any byte leaves a journal that the next run reads and goes on with. */
 static void passes_over_a_line_that_was_cut(void **state)
 {
@@ -221,6 +241,7 @@ static const struct CMUnitTest tests[] = {
     test(keeps_parts_and_removes_strangers),
     test(knows_the_validator_of_the_same_url_only),
     test(a_new_beginning_takes_the_good_end_back),
+    test(gives_a_whole_part_its_name),
     test(passes_over_a_line_that_was_cut),
     test(passes_over_lines_of_nonsense),
     test(removes_itself),
