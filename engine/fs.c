@@ -210,53 +210,89 @@ int pf_fs_each_name(int dir_fd, int (*fn)(void *ctx, int dir_fd, const char *nam
     return result == 0 && saved != 0 ? -1 : result;
 }
 
-/* Depth is bounded by the descriptors that the walk holds; deeper trees fail with EMFILE. */
+/* Folders within each other that are walked with a descriptor each; deeper ones are moved up first.
+ */
+#define MAX_DEPTH 64
+
+/* The removal of everything inside one folder. */
+struct removal {
+    int top_fd;
+    dev_t device;
+    unsigned depth;
+    unsigned moved; /* folders moved up into the top one, to be removed from there */
+};
+
+static int open_for_removal(const struct removal *r, int dir_fd, const char *name)
+{
+    int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == EACCES && fchmodat(dir_fd, name, 0700, 0) == 0)
+        fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == r->device)
+        return fd;
+    if (fd >= 0)
+        errno = EXDEV;
+    pf_close_at(&fd);
+    return -1;
+}
+
+static int move_up(struct removal *r, int dir_fd, const char *name)
+{
+    char up[48];
+    snprintf(up, sizeof up, ".plamo-fast.deep.%u", r->moved++);
+    return renameat(dir_fd, name, r->top_fd, up);
+}
+
 static int remove_entry(void *ctx, int dir_fd, const char *name)
 {
-    dev_t device = *(dev_t *)ctx;
+    struct removal *r = ctx;
     if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
         return 0;
     if (errno != EISDIR && errno != EPERM)
         return -1;
-    pf_auto_fd int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno == EACCES && fchmodat(dir_fd, name, 0700, 0) == 0)
-        fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (r->depth == MAX_DEPTH)
+        return move_up(r, dir_fd, name);
+    pf_auto_fd int fd = open_for_removal(r, dir_fd, name);
+    if (fd < 0)
+        return -1;
+    r->depth++;
+    int status = pf_fs_each_name(fd, remove_entry, r);
+    if (status < 0 && errno == EACCES && fchmod(fd, 0700) == 0)
+        status = pf_fs_each_name(fd, remove_entry, r);
+    r->depth--;
+    return status < 0 ? -1 : unlinkat(dir_fd, name, AT_REMOVEDIR);
+}
+
+static int remove_content(int fd)
+{
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (fstat(fd, &st) < 0)
         return -1;
-    if (st.st_dev != device) {
-        errno = EXDEV;
-        return -1;
-    }
-    if (pf_fs_each_name(fd, remove_entry, ctx) < 0) {
-        if (errno != EACCES || fchmod(fd, 0700) < 0 || pf_fs_each_name(fd, remove_entry, ctx) < 0)
+    struct removal r = {.top_fd = fd, .device = st.st_dev};
+    unsigned before;
+    do {
+        before = r.moved;
+        if (pf_fs_each_name(fd, remove_entry, &r) < 0)
             return -1;
-    }
-    return unlinkat(dir_fd, name, AT_REMOVEDIR);
+    } while (r.moved != before);
+    return 0;
 }
 
 int pf_fs_remove_tree(int dir_fd, const char *name, struct pf_error *err)
 {
+    if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+        return 0;
     struct stat st;
-    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-        if (errno == ENOENT)
-            return 0;
+    if ((errno != EISDIR && errno != EPERM) || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return pf_error_errno(err, "removing %s", name);
-    }
-    dev_t device = st.st_dev;
-    if (remove_entry(&device, dir_fd, name) < 0)
+    struct removal top = {.top_fd = -1, .device = st.st_dev};
+    pf_auto_fd int fd = open_for_removal(&top, dir_fd, name);
+    if (fd < 0 || remove_content(fd) < 0 || unlinkat(dir_fd, name, AT_REMOVEDIR) < 0)
         return pf_error_errno(err, "removing %s", name);
     return 0;
 }
 
 int pf_fs_empty_folder(int dir_fd, struct pf_error *err)
 {
-    struct stat st;
-    dev_t device;
-    if (fstat(dir_fd, &st) < 0)
-        return pf_error_errno(err, "reading a folder");
-    device = st.st_dev;
-    if (pf_fs_each_name(dir_fd, remove_entry, &device) < 0)
-        return pf_error_errno(err, "emptying a folder");
-    return 0;
+    return remove_content(dir_fd) < 0 ? pf_error_errno(err, "emptying a folder") : 0;
 }

@@ -359,7 +359,6 @@ static int install_or_skip(struct pf_install *install, struct item *item, struct
     if (failed)
         return pf_error_context(err, "installing %s", staged->name.stem);
     install->stats.installed++;
-    install->stats.unpacked_bytes += staged->unpacked_bytes;
     pf_events_send(install->settings.events,
                    &(struct pf_event){.type = PF_EVENT_INSTALLED,
                                       .subject = staged->name.stem,
@@ -393,15 +392,27 @@ static int staging_failed(struct pf_install *install, const struct item *item, s
     return item->code;
 }
 
+/* Is it the file that was stored? Then, or where nobody knows yet, its digest is noted. */
+static int check_digest(struct pf_install *install, const struct item *item, struct pf_error *err)
+{
+    struct pf_manifest_entry *entry = &install->settings.manifest->entries[item->index];
+    if (entry->xxh3[0] && strcmp(entry->xxh3, item->staged->digest) != 0)
+        return pf_error_set(err, PF_E_CORRUPT,
+                            "package %s: it is whole, but not the file that was downloaded",
+                            entry->file);
+    memcpy(entry->xxh3, item->staged->digest, sizeof entry->xxh3);
+    return 0;
+}
+
 static int finish_item(struct pf_install *install, struct item *item, struct pf_error *err)
 {
     char name[32];
     int failed;
     install->stats.decoded++;
     if (item->staged) {
-        memcpy(install->settings.manifest->entries[item->index].xxh3, item->staged->digest,
-               sizeof item->staged->digest);
-        failed = install_or_skip(install, item, err);
+        failed = check_digest(install, item, err);
+        if (!failed)
+            failed = install_or_skip(install, item, err);
     } else {
         failed = staging_failed(install, item, err);
     }

@@ -14,7 +14,8 @@
 
 struct pf_install_settings {
     /* The files in install order; those that are no packages are passed over. The digest of each
-       package that was staged is filled in. Texts beside the packages are read from folder_fd. */
+       package that was staged is filled in; where one is there already, it must be the same. Texts
+       beside the packages are read from folder_fd. */
     struct pf_manifest *manifest;
     int folder_fd;        /* where the files are */
     const char *location; /* the folder's path as it stands in the records */
@@ -30,7 +31,6 @@ struct pf_install_stats {
     uint64_t decoded;   /* packages */
     uint64_t installed; /* packages */
     uint64_t shells;    /* scripts that needed a shell */
-    uint64_t unpacked_bytes;
 };
 
 struct pf_install;

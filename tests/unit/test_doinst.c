@@ -167,6 +167,11 @@ static void leaves_the_rest_to_a_shell(void **state)
         "( cd a ; rm -rf #b )",
         "( cd a ; ln -sf #t b )",
         "( cd a ; rm -rf b\vc )",
+        /* the package system's folder is there for a script, and not for pairs */
+        "( cd install ; ln -sf t b )",
+        "( cd ./install/a ; rm -rf b )",
+        "( cd a ; rm -rf install/b )",
+        "( cd . ; rm -rf install )",
         "cd a",
         "rm -rf b",
         "exit 0",

@@ -130,6 +130,26 @@ static void stays_in_the_root(void **state)
 }
 
 /* Folders, files and links at random over a few names. */
+/* ln does not take away what the link is to lead to. */
+static void keeps_a_file_from_a_link_to_itself(void **state)
+{
+    (void)state;
+    struct buffer said = {0};
+    put_file(temp.fd, "d/a", "data");
+    put_file(temp.fd, "d/b", "more");
+    assert_int_equal(linkat(temp.fd, "d/b", temp.fd, "d/c", 0), 0);
+    apply(temp.fd,
+          "( cd d ; ln -sf a a )\n( cd d ; ln -sf ./a a )\n( cd d ; ln -sf b b )\n"
+          "( cd d ; ln -sf b c )\n",
+          &said);
+    assert_file(temp.fd, "d/a", "data");
+    assert_file(temp.fd, "d/b", "more");
+    assert_link(temp.fd, "d/c", "b"); /* another name of the file: nothing is lost */
+    buffer_add(&said, "", 1);
+    assert_contains((char *)said.data, "same file");
+    buffer_end(&said);
+}
+
 static void fill(int fd, uint64_t *seed)
 {
     static const char *const names[] = {"a", "b", "c", "a/a", "a/b", "b/a", "b/c", "a/a/c", "c/b"};
@@ -373,6 +393,7 @@ static const struct CMUnitTest tests[] = {
     test(goes_on_in_the_root_where_a_folder_is_missing),
     test(links_into_folders),
     test(stays_in_the_root),
+    test(keeps_a_file_from_a_link_to_itself),
     test(gives_the_tree_that_a_shell_gives),
     test(gives_the_tree_that_a_shell_gives_in_a_root_of_its_own),
     test(runs_scripts),
