@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cache.h"
 
+#include "array.h"
 #include "fs.h"
 #include "pkgname.h"
 
@@ -163,13 +164,8 @@ static int scan_name(void *ctx, int fd, const char *name)
     if (*name == '.' || pf_pkgname_format(name) == PF_FORMAT_NONE ||
         fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
         return 0;
-    struct found *grown = scan->found;
-    if ((scan->count & (scan->count - 1)) == 0) /* grows at 0, 1, 2, 4, 8 … */
-        grown = realloc(grown, (scan->count ? scan->count * 2 : 1) * sizeof *grown);
     char *file = strdup(name);
-    if (grown)
-        scan->found = grown;
-    if (!grown || !file) {
+    if (!file || pf_array_room(&scan->found, scan->count, sizeof *scan->found) < 0) {
         free(file);
         return 1;
     }

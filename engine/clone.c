@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "clone.h"
 
+#include "array.h"
 #include "copyfile.h"
 #include "fs.h"
 #include "resolve.h"
@@ -91,13 +92,8 @@ static int add_linked(struct clone *clone, const char *path, ino_t inode)
 {
     char *own = strdup(path);
     pthread_mutex_lock(&clone->mutex);
-    size_t count = clone->linked_count;
-    struct linked *grown = clone->linked;
-    if ((count & (count - 1)) == 0) /* grows at 0, 1, 2, 4, 8 … */
-        grown = realloc(grown, (count ? count * 2 : 1) * sizeof *grown);
-    if (grown)
-        clone->linked = grown;
-    bool added = own && grown;
+    bool added =
+        own && pf_array_room(&clone->linked, clone->linked_count, sizeof *clone->linked) == 0;
     if (added)
         clone->linked[clone->linked_count++] = (struct linked){.inode = inode, .path = own};
     pthread_mutex_unlock(&clone->mutex);

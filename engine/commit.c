@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "commit.h"
 
+#include "array.h"
 #include "fs.h"
 #include "names.h"
 #include "resolve.h"
@@ -275,13 +276,8 @@ static int merge_in_order(const struct merge *m)
 static int remember_time(struct pf_commit *commit, const char *path, struct timespec mtime)
 {
     size_t count = commit->paths.count;
-    if ((count & (count - 1)) == 0) { /* grows at 0, 1, 2, 4, 8 … */
-        struct folder_time *grown =
-            realloc(commit->folders, (count ? count * 2 : 1) * sizeof *grown);
-        if (!grown)
-            return -1;
-        commit->folders = grown;
-    }
+    if (pf_array_room(&commit->folders, count, sizeof *commit->folders) < 0)
+        return -1;
     int64_t number = pf_names_find(&commit->paths, path);
     if (number < 0) {
         char *own = strdup(path);

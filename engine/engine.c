@@ -2,6 +2,7 @@
 #include "engine.h"
 
 #include "cache.h"
+#include "clock.h"
 #include "clone.h"
 #include "configure.h"
 #include "crawl.h"
@@ -122,13 +123,6 @@ static void arm(struct pf_engine *engine)
     atomic_store(&engine->stop, false);
     if (atomic_load(&engine->cancelled))
         atomic_store(&engine->stop, true);
-}
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static int open_fetch(struct pf_engine *engine, struct pf_error *err)
@@ -454,9 +448,9 @@ static int build_cached_root(struct pf_engine *engine, struct pf_error *err)
     if (downloaded < 0)
         return downloaded;
     arm(engine);
-    double start = now_s();
+    int64_t start_ms = pf_clock_ms();
     int failed = downloaded ? build_from_downloads(engine, err) : build_without_cache(engine, err);
-    engine->stats.fetch_install_s += now_s() - start;
+    engine->stats.fetch_install_s += (double)(pf_clock_ms() - start_ms) / 1000;
     if (failed == PF_E_NO_SPACE)
         pf_error_context(err, "the file system of the cache folder %s is full",
                          engine->cache->base);
@@ -492,10 +486,10 @@ static int clone_root(struct pf_engine *engine, const struct pf_target *target, 
         return from_fd;
     struct pf_clone_settings settings = {.threads = engine->settings.jobs, .cancel = &engine->stop};
     struct pf_clone_result result;
-    double start = now_s();
+    int64_t start_ms = pf_clock_ms();
     phase(engine, "copying the cached root");
     int failed = pf_clone_tree(from_fd, to_fd, &settings, &result, err);
-    engine->stats.clone_s += now_s() - start;
+    engine->stats.clone_s += (double)(pf_clock_ms() - start_ms) / 1000;
     if (failed)
         return failed;
     engine->stats.cloned_entries += result.entries;

@@ -2,6 +2,7 @@
 #include "fetch.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "httpheader.h"
 #include "partfile.h"
 
@@ -61,13 +62,6 @@ struct pf_fetch {
     unsigned active_count;
     uint64_t requests, bytes;
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 static int out_of_memory(struct pf_error *err)
 {
@@ -446,7 +440,7 @@ static bool try_again(struct transfer *t, CURLcode code, long status)
     describe_failure(t, code, status, &why);
     pf_events_text(fetch->settings.events, PF_EVENT_RETRY, t->url, "%s; attempt %u of %u in %.1f s",
                    why.text, t->attempt + 1, fetch->settings.attempts, (double)wait / 1000);
-    t->not_before_ms = now_ms() + wait;
+    t->not_before_ms = pf_clock_ms() + wait;
     stop_easy(t);
     enqueue(t);
     return true;
@@ -487,7 +481,7 @@ static int finish(struct transfer *t, CURLcode code)
 /* Starts what may start. A transfer that cannot even be prepared is finished with its error. */
 static int start_waiting(struct pf_fetch *fetch)
 {
-    int64_t now = now_ms();
+    int64_t now = pf_clock_ms();
     struct transfer **link = &fetch->waiting;
     while (*link && fetch->active_count < fetch->settings.connections) {
         struct transfer *t = *link;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "journal.h"
 
+#include "array.h"
 #include "fs.h"
 #include "names.h"
 
@@ -39,13 +40,8 @@ static struct state *state_of(struct pf_journal *journal, const char *file)
     int64_t number = pf_names_find(&journal->files, file);
     if (number >= 0)
         return &journal->states[number];
-    if ((count & (count - 1)) == 0) { /* grows at 0, 1, 2, 4, 8 … */
-        struct state *grown = realloc(journal->states, (count ? count * 2 : 1) * sizeof *grown);
-        if (!grown)
-            return NULL;
-        journal->states = grown;
-    }
-    if (pf_names_add(&journal->files, file) != 1)
+    if (pf_array_room(&journal->states, count, sizeof *journal->states) < 0 ||
+        pf_names_add(&journal->files, file) != 1)
         return NULL;
     journal->states[count] = (struct state){0};
     return &journal->states[count];

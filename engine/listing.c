@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "listing.h"
 
+#include "array.h"
 #include "names.h"
 
 #include <ctype.h>
@@ -106,15 +107,12 @@ static int add_entry(struct page *page, const char *name, char *url, bool folder
         return pf_error_set(page->err, PF_E_LIMIT, "the page lists more than %d entries",
                             MAX_ENTRIES);
     struct pf_listing_entry entry = {.name = strdup(name), .url = strdup(url), .folder = folder};
-    struct pf_listing_entry *grown = out->entries;
-    if ((out->count & (out->count - 1)) == 0) /* grows at 0, 1, 2, 4, 8 … */
-        grown = realloc(out->entries, (out->count ? out->count * 2 : 1) * sizeof *grown);
-    if (added < 0 || !entry.name || !entry.url || !grown) {
+    if (added < 0 || !entry.name || !entry.url ||
+        pf_array_room(&out->entries, out->count, sizeof *out->entries) < 0) {
         free(entry.name);
         free(entry.url);
         return pf_error_set(page->err, PF_E_SYSTEM, "out of memory");
     }
-    out->entries = grown;
     out->entries[out->count++] = entry;
     return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plan.h"
 
+#include "array.h"
 #include "pkgname.h"
 
 #include <fnmatch.h>
@@ -35,14 +36,10 @@ int pf_plan_add(struct pf_plan *plan, const char *file, const char *url, int64_t
     int added = pf_names_add(&plan->files, file);
     if (added == 0)
         return 0;
-    struct pf_plan_entry *grown = plan->entries;
-    if ((plan->count & (plan->count - 1)) == 0) /* grows at 0, 1, 2, 4, 8 … */
-        grown = realloc(grown, (plan->count ? plan->count * 2 : 1) * sizeof *grown);
     char *own_file = strdup(file);
     char *own_url = url ? strdup(url) : NULL;
-    if (grown)
-        plan->entries = grown;
-    if (added < 0 || !grown || !own_file || (url && !own_url)) {
+    if (added < 0 || !own_file || (url && !own_url) ||
+        pf_array_room(&plan->entries, plan->count, sizeof *plan->entries) < 0) {
         free(own_file);
         free(own_url);
         return pf_error_set(err, PF_E_SYSTEM, "out of memory");

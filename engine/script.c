@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "script.h"
 
+#include "clock.h"
 #include "fs.h"
 #include "resolve.h"
 
@@ -244,13 +245,6 @@ static int start_shell(int root_fd, int pipe_fd, pid_t *pid)
     return failed;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 struct run {
     const struct pf_script_limits *limits;
     const struct pf_script_output *output;
@@ -278,7 +272,7 @@ static bool drain(struct run *run)
 /* Until the shell has ended: what it left running may keep the pipe open for ever. */
 static int wait_for_end(struct run *run, struct pf_error *err)
 {
-    int64_t deadline = now_ms() + run->limits->timeout_s * INT64_C(1000);
+    int64_t deadline = pf_clock_ms() + run->limits->timeout_s * INT64_C(1000);
     for (;;) {
         struct pollfd fds[2] = {{.fd = run->pipe_fd, .events = POLLIN},
                                 {.fd = run->pid_fd, .events = POLLIN}};
@@ -293,7 +287,7 @@ static int wait_for_end(struct run *run, struct pf_error *err)
         }
         if (run->cancel && atomic_load(run->cancel))
             return pf_error_set(err, PF_E_CANCELLED, "stopped while its script ran");
-        if (now_ms() > deadline)
+        if (pf_clock_ms() > deadline)
             return pf_error_set(err, PF_E_LIMIT, "its script did not end within %u s",
                                 run->limits->timeout_s);
     }
