@@ -18,6 +18,7 @@
 #define FIRST_BACKOFF_MS 250
 #define MAX_BACKOFF_MS   30000
 #define MAX_REDIRECTS    5
+#define MAX_TRIES        200
 
 /* A server that sends without end is left here. */
 #define MAX_FILE_BYTES (UINT64_C(16) << 30)
@@ -31,7 +32,8 @@ struct transfer {
     char *url;
     pf_fetch_done_fn done;
     void *ctx;
-    unsigned attempt; /* 1: the first */
+    unsigned attempt; /* 1: the first since the last progress */
+    unsigned tries;   /* all of them */
     int64_t not_before_ms;
 
     CURL *easy;
@@ -45,6 +47,7 @@ struct transfer {
 
     struct pf_partfile file;
     uint64_t asked_from; /* what the Range header said */
+    uint64_t best;       /* the most that was there after any try */
     bool body_began;
     bool restart; /* the bytes we have are not the server's any more: again from 0 */
     char *validator;
@@ -426,6 +429,12 @@ static bool try_again(struct transfer *t, CURLcode code, long status)
 {
     struct pf_fetch *fetch = t->fetch;
     bool from_zero = t->restart || (status == 416 && t->asked_from > 0);
+    /* A connection that breaks now and then is no reason to give up, as long as each try brings
+     * more. */
+    if (t->file.length > t->best && t->tries < MAX_TRIES) {
+        t->best = t->file.length;
+        t->attempt = 1;
+    }
     if (t->attempt >= fetch->settings.attempts || (t->own.code && !t->restart) ||
         (!from_zero && !is_transient(code, status)))
         return false;
@@ -493,6 +502,7 @@ static int start_waiting(struct pf_fetch *fetch)
         if (fetch->waiting_end == &t->next)
             fetch->waiting_end = link;
         t->attempt++;
+        t->tries++;
         if (prepare(t) || curl_multi_add_handle(fetch->multi, t->easy) != CURLM_OK) {
             int stop = finish(t, CURLE_FAILED_INIT);
             if (stop)

@@ -36,6 +36,7 @@ class Fault:
     ignore_range: bool = False          # 200 and all of it, whatever was asked for
     ignore_if_range: bool = False       # 206 although If-Range does not match
     range_shift: int = 0                # the 206 starts so many bytes elsewhere, and says so
+    range_bytes: Optional[int] = None   # a 206 of no more bytes than that, which RFC 9110 allows; also without a Range
     content: Optional[bytes] = None     # from this answer on, the path has this content
     delay: float = 0                    # seconds before the answer
     repeat: bool = False                # never give way to the next fault
@@ -228,7 +229,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if condition is not None and not fault.ignore_if_range:
             if condition not in (headers.get("ETag"), headers.get("Last-Modified")):
                 start = None
-        if start is None or fault.ignore_range or not owner.ranges:
+        if fault.range_bytes is not None and not fault.ignore_range:
+            first = start or 0
+            part = data[first:first + fault.range_bytes]
+            headers["Content-Range"] = f"bytes {first}-{first + len(part) - 1}/{len(data)}"
+            headers["Content-Length"] = str(len(part))
+            self._head(206, headers, fault)
+            self._body(part, fault)
+        elif start is None or fault.ignore_range or not owner.ranges:
             headers["Content-Length"] = str(len(data))
             self._head(200, headers, fault)
             self._body(data, fault)

@@ -58,6 +58,12 @@ class Mirror(NetTest):
     def test_empty_category(self):
         self.assert_failed(self.build(), MIRROR)
 
+    def test_nothing_but_texts(self):
+        """An add-on's pattern may match no package at all: that is no root."""
+        with open(self.mirror + BASE + "notes-1.txt", "w") as f:
+            f.write("text")
+        self.assert_failed(self.build("--categories", "", "--add", "plamo/00_base/notes"), MIRROR, self.url)
+
     def test_package_that_is_not_there(self):
         """It is listed but gone: the others are kept, and the next run fetches it alone."""
         paths = self.put_some("aaa", "bbb", "ccc")

@@ -161,6 +161,19 @@ class WithinARun(ResumeTest):
             self.assert_failed(result, PACKAGE, "zzz-1-x86_64-P1")
             self.build_well()
 
+    def test_parts_of_a_range(self):
+        """A server may send less of a range than was asked for: the rest is asked for, until all is there."""
+        self.server.add(self.path, Fault(range_bytes=100_000), Fault(range_bytes=100_000))
+        self.build_well()
+        self.assertEqual([r.range_start for r in self.requests()], [None, 100_000, 200_000])
+        self.assertEqual(sum(r.sent for r in self.requests()), len(self.data))
+
+    def test_many_breaks(self):
+        """As long as each try brings more, it goes on: more breaks than attempts without progress are allowed."""
+        self.server.add(self.path, *[Fault(cut=50_000) for _ in range(7)])
+        self.build_well()
+        self.assertEqual(sum(r.sent for r in self.requests()), len(self.data))
+
     def test_unavailable_for_a_moment(self):
         for status in (503, 429, 500, 502, 504, 408):
             with self.subTest(status):
