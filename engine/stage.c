@@ -411,10 +411,6 @@ static int stage_member(struct stage *s, struct archive_entry *entry)
     if (s->out->members.sequence >= s->limits->members)
         return pf_error_set(s->err, PF_E_LIMIT, "it has more than %u members", s->limits->members);
     s->out->members.sequence++;
-    /* Names imply folders. In real packages few are not members themselves. */
-    if (s->out->members.count / 4 > s->limits->members)
-        return pf_error_set(s->err, PF_E_LIMIT, "it makes more than %u names",
-                            s->limits->members * 4);
     pf_auto_free char *path = malloc(strlen(stored) + 1);
     if (!path)
         return pf_error_set(s->err, PF_E_SYSTEM, "out of memory");
@@ -432,12 +428,23 @@ static int stage_member(struct stage *s, struct archive_entry *entry)
     return stage_file(s, path, entry, stored);
 }
 
+/* Names imply folders. In real packages few of them are not members themselves. */
+static int check_names(struct stage *s)
+{
+    if (s->out->members.count / 4 > s->limits->members)
+        return pf_error_set(s->err, PF_E_LIMIT, "it makes more than %u names",
+                            s->limits->members * 4);
+    return 0;
+}
+
 static int stage_members(struct stage *s)
 {
     struct archive_entry *entry;
     int more;
     while ((more = pf_tarread_next(s->tar, &entry, s->err)) == 1) {
         int failed = stage_member(s, entry);
+        if (!failed)
+            failed = check_names(s);
         if (failed)
             return failed;
     }

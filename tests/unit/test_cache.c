@@ -273,6 +273,44 @@ static void stamps_strictly_increase(void **state)
     close(stamper.dir_fd);
 }
 
+/* Where the clock was set back, no later file could get a later ctime: all are stamped anew. */
+static void begins_again_when_the_clock_was_set_back(void **state)
+{
+    (void)state;
+    put_package(cache->complete, "a-1-x-1.txz");
+    struct pf_stamper stamper = {.dir_fd = open_folder(temp.fd, cache->complete),
+                                 .last = {.tv_sec = time(NULL) + 3600}};
+    assert_int_equal(pf_cache_stamp(&stamper, "a-1-x-1.txz", &err), 2);
+    assert_int_equal(pf_cache_stamp(&stamper, "a-1-x-1.txz", &err), 1);
+    close(stamper.dir_fd);
+}
+
+/* JSON holds UTF-8 only. The ctimes hold the order too, so such a cache goes without a manifest. */
+static void goes_without_a_manifest_that_cannot_be_written(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"\xc6\xfc-1-x-1.txz"};
+    struct pf_manifest manifest;
+    put_package(cache->partial, names[0]);
+    fill_manifest(&manifest, names, 1);
+    assert_ok(pf_cache_complete(cache, &manifest, &err), &err);
+    pf_manifest_end(&manifest);
+    assert_false(has_name(temp.fd, "cache-plamo-8.x-x86_64/.plamo-fast.manifest.json"));
+    assert_string_equal(read_cache(), "\xc6\xfc-1-x-1.txz ");
+}
+
+/* A fifo under the manifest's name must not hold anybody up. */
+static void waits_at_no_fifo(void **state)
+{
+    (void)state;
+    complete();
+    int fd = open_folder(temp.fd, cache->complete);
+    assert_int_equal(unlinkat(fd, ".plamo-fast.manifest.json", 0), 0);
+    assert_int_equal(mknodat(fd, ".plamo-fast.manifest.json", S_IFIFO | 0600, 0), 0);
+    close(fd);
+    assert_non_null(strstr(read_cache(), "z-1-x-1.txz"));
+}
+
 static void publishes_a_root_by_one_rename(void **state)
 {
     (void)state;
@@ -332,6 +370,9 @@ static const struct CMUnitTest tests[] = {
     test(completes_with_a_manifest),
     test(does_not_replace_a_complete_folder),
     test(falls_back_where_the_manifest_does_not_fit),
+    test(begins_again_when_the_clock_was_set_back),
+    test(goes_without_a_manifest_that_cannot_be_written),
+    test(waits_at_no_fifo),
     test(needs_a_cache_to_read),
     test(stamps_strictly_increase),
     test(publishes_a_root_by_one_rename),

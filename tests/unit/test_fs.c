@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -156,7 +157,15 @@ static void removes_wide_and_deep_trees(void **state)
         fd = below;
     }
     close(fd);
-    assert_ok(pf_fs_remove_tree(root, "w", &err), &err);
+    /* Fewer descriptors than the tree is deep. */
+    struct rlimit before, few;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 180;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int status = pf_fs_remove_tree(root, "w", &err);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_ok(status, &err);
     assert_false(has_name(root, "w"));
 }
 

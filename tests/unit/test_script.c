@@ -296,6 +296,16 @@ static void runs_scripts(void **state)
     assert_contains((char *)said.data, "0022\n.\n");
     assert_int_equal(stat_of(root, "made").st_mode, S_IFREG | 0644);
     assert_int_equal(stat_of(root, "etc").st_mode, S_IFDIR | 0755);
+    /* No descriptor of the program's reaches a script, also one that is not marked for that. */
+    int open_one = dup(root);
+    assert_true(open_one > 2);
+    said.length = 0;
+    assert_ok(
+        run("for f in 3 4 5 6 7 8 9; do [ ! -e /proc/$$/fd/$f ] || readlink /proc/$$/fd/$f; done",
+            NULL, &said, NULL, &status),
+        &err);
+    close(open_one);
+    assert_null(strstr((char *)said.data, "/root\n"));
     said.length = 0;
     assert_ok(run("kill -9 $$", NULL, &said, NULL, &status), &err);
     assert_int_equal(status, 128 + 9);

@@ -158,6 +158,30 @@ static void guards_the_control_files(void **state)
     REFUSED({.name = "install/doinst.sh", .type = '2', .link = "../../../sentinel"});
     REFUSED({.name = "f", .data = "x"}, {.name = "install/doinst.sh", .type = '1', .link = "f"});
     REFUSED({.name = "install//slack-desc", .type = '6'});
+    /* They are kept in memory: bounded in number… */
+    for (int i = 0; i < 65; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "install/slack-%d", i);
+        if (i == 0)
+            tar.length = 0;
+        tar_add(&tar, &(struct tar_member){.name = name, .data = "x"});
+    }
+    tar_end(&tar);
+    expect(PF_E_CORRUPT, NULL, "65 control files");
+    /* …and in bytes, all together. */
+    enum { HALF = 9 << 20 };
+    char *half = calloc(1, HALF);
+    assert_non_null(half);
+    tar.length = 0;
+    tar_add(&tar, &(struct tar_member){.name = "install/slack-a", .data = half, .length = HALF});
+    tar_end(&tar);
+    expect(0, NULL, "one of 9 MiB");
+    tar.length = 0;
+    tar_add(&tar, &(struct tar_member){.name = "install/slack-a", .data = half, .length = HALF});
+    tar_add(&tar, &(struct tar_member){.name = "install/slack-b", .data = half, .length = HALF});
+    tar_end(&tar);
+    expect(PF_E_CORRUPT, NULL, "two of 9 MiB");
+    free(half);
 }
 
 static void wants_sane_owners_and_kinds(void **state)
@@ -275,6 +299,16 @@ static void keeps_to_its_limits(void **state)
     expect(0, &limits, "as many members as may be");
     limits.members = 2;
     expect(PF_E_LIMIT, &limits, "one member more");
+    /* Folders that names imply count too. */
+    limits.members = 2;
+    tar.length = 0;
+    tar_of(&tar, (struct tar_member[]){{.name = "1/2/3/4/5/6/7/8/9/10/11/12/f", .data = ""}, {0}});
+    expect(PF_E_LIMIT, &limits, "one member of many folders");
+    tar.length = 0;
+    tar_of(&tar, (struct tar_member[]){{.name = "a/b/c", .data = "1"},
+                                       {.name = "d", .data = "2"},
+                                       {.name = "e/", .type = '5'},
+                                       {0}});
     limits = (struct pf_stage_limits)PF_STAGE_LIMITS_DEFAULT;
     limits.depth = 3;
     expect(0, &limits, "as deep as may be");
