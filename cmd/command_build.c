@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "report.h"
 #include "signals.h"
+#include "trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +14,19 @@ static const char help[] =
     "(or take what the cache has), copy, and configure for a container.\n"
     "Example: plamo-fast build /srv/plamo --release 8.x --name web1\n"
     "\n"
-    "      --name NAME         the container's name (default: ROOT's last component)\n"
-    "      --no-configure      leave the root as installed\n";
+    "      --name NAME     the container's name (default: ROOT's last component)\n"
+    "      --no-configure  leave the root as installed      --digest     print its digest\n"
+    "      --trace FILE    where the time went, for Perfetto\n";
 
-enum { OPT_NAME = OPT_OF_COMMAND, OPT_NO_CONFIGURE };
+enum { OPT_NAME = OPT_OF_COMMAND, OPT_NO_CONFIGURE, OPT_DIGEST, OPT_TRACE };
 
 static const struct option long_options[] = {
     OPTIONS_LONG,
+    OPTIONS_LONG_ROOT,
     {"name", required_argument, NULL, OPT_NAME},
     {"no-configure", no_argument, NULL, OPT_NO_CONFIGURE},
+    {"digest", no_argument, NULL, OPT_DIGEST},
+    {"trace", required_argument, NULL, OPT_TRACE},
     {0},
 };
 
@@ -37,45 +42,88 @@ static char *last_component(const char *path)
     return strndup(path + start, end - start);
 }
 
-static int build(struct options *options, const char *root, const char *name, bool configure)
+/* What is known of the root, of whatever container it is now. */
+static int report_done(const struct pf_engine *engine)
+{
+    const char *tree = pf_engine_tree(engine);
+    report_summary(engine);
+    return tree ? report_tree(tree) : EXIT_DONE;
+}
+
+/* What the command line says beside what all commands take. */
+struct wish {
+    const char *name; /* NULL: the root's last component */
+    const char *trace;
+    bool as_installed;
+};
+
+/* The events go to the trace as well, where one is wanted. */
+static int begin_trace(struct options *options, const char *path, struct trace **trace)
+{
+    *trace = NULL;
+    if (!path)
+        return 0;
+    *trace = trace_open(path);
+    if (!*trace)
+        return -1;
+    options->settings.spans = true;
+    options->settings.on_event = trace_event;
+    options->settings.event_ctx = *trace;
+    return 0;
+}
+
+static int build(struct options *options, const char *root, const struct wish *wish)
 {
     struct pf_error err = {0};
+    struct trace *trace;
     int status;
     if (geteuid() != 0) {
         report_error("building a root needs root's privileges (or those of root in a user "
                      "namespace, as unshare -r gives them)");
         return EXIT_PERMISSION;
     }
+    if (begin_trace(options, wish->trace, &trace) < 0)
+        return EXIT_FAILED;
     struct pf_engine *engine = command_engine(options, &status);
-    if (!engine)
+    if (!engine) {
+        trace_close(trace);
         return status;
+    }
     char *own_name = last_component(root);
-    struct pf_target target = {.root = root, .name = name ? name : own_name};
-    if (!configure)
+    struct pf_target target = {.root = root,
+                               .name = wish->name ? wish->name : own_name,
+                               .timezone = options->timezone,
+                               .network = options->network,
+                               .root_password = options->root_password};
+    if (wish->as_installed)
         target.name = NULL;
-    status = EXIT_DONE;
     if (pf_engine_create_root(engine, &target, &err))
         status = report_failure(&err, signals_caught());
     else
-        report_summary(engine);
+        status = report_done(engine);
     free(own_name);
     command_end(engine);
+    if (trace_close(trace) < 0 && status == EXIT_DONE)
+        status = EXIT_FAILED;
     return status;
 }
 
 int command_build(int argc, char **argv, struct options *options)
 {
-    const char *name = NULL;
-    bool configure = true;
+    struct wish wish = {0};
     int option;
     while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
-        if (command_answers(option, help))
+        if (command_answers(option, help, true))
             return EXIT_DONE;
         int taken = options_take(options, option, optarg);
         if (taken == 0 && option == OPT_NAME)
-            name = optarg;
+            wish.name = optarg;
         else if (taken == 0 && option == OPT_NO_CONFIGURE)
-            configure = false;
+            wish.as_installed = true;
+        else if (taken == 0 && option == OPT_DIGEST)
+            options->settings.digest = true;
+        else if (taken == 0 && option == OPT_TRACE)
+            wish.trace = optarg;
         else if (taken <= 0)
             return EXIT_USAGE;
     }
@@ -83,5 +131,5 @@ int command_build(int argc, char **argv, struct options *options)
         report_error("build takes one folder: plamo-fast build ROOT [OPTIONS]");
         return EXIT_USAGE;
     }
-    return build(options, argv[optind], name, configure);
+    return build(options, argv[optind], &wish);
 }

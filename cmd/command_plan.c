@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "commands.h"
+#include "jsontext.h"
+#include "plantree.h"
 #include "report.h"
 #include "signals.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 
 static const char help[] =
     "Usage: plamo-fast plan [OPTIONS]\n"
@@ -12,13 +13,16 @@ static const char help[] =
     "mirror does not say), name, URL. Nothing is downloaded.\n"
     "Example: plamo-fast plan --release 8.x --categories \"00_base 02_devel\" --json\n"
     "\n"
-    "      --json              one JSON object\n";
+    "      --json          one JSON object                  --tree    folders, with their sizes\n";
 
-enum { OPT_JSON = OPT_OF_COMMAND };
+enum { OPT_JSON = OPT_OF_COMMAND, OPT_TREE };
+
+enum shape { SHAPE_LINES, SHAPE_JSON, SHAPE_TREE };
 
 static const struct option long_options[] = {
     OPTIONS_LONG,
     {"json", no_argument, NULL, OPT_JSON},
+    {"tree", no_argument, NULL, OPT_TREE},
     {0},
 };
 
@@ -31,11 +35,12 @@ static void print_lines(const struct pf_plan_file *files, size_t count)
             printf("%12" PRId64 "  ", files[i].size_bytes);
         report_escaped(stdout, files[i].file);
         fputs("  ", stdout);
-        report_escaped(stdout, files[i].url);
+        report_escaped(stdout, files[i].url ? files[i].url : "-");
         putchar('\n');
     }
 }
 
+/* -1 after saying what went wrong. */
 static int print_json(const struct pf_engine *engine, const struct pf_plan_file *files,
                       size_t count)
 {
@@ -43,20 +48,20 @@ static int print_json(const struct pf_engine *engine, const struct pf_plan_file 
     for (size_t i = 0; i < count; i++) {
         json_t *size = files[i].size_bytes < 0 ? json_null() : json_integer(files[i].size_bytes);
         json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:o, s:b}", "file", files[i].file, "url",
-                                        files[i].url, "size", size, "package", files[i].package));
+                              json_pack("{s:o, s:o, s:o, s:b}", "file", json_text(files[i].file),
+                                        "url", json_text(files[i].url), "size", size, "package",
+                                        files[i].package));
     }
-    bool whole = json_array_size(list) == count;
-    json_t *root = json_pack("{s:i, s:s, s:s, s:s, s:o}", "plamo-fast-plan", 1, "release",
-                             pf_engine_release(engine), "arch", pf_engine_arch(engine), "mirror",
-                             pf_engine_mirror(engine), "files", list);
-    int failed = !whole || !root || json_dumpf(root, stdout, JSON_INDENT(1)) < 0;
-    putchar('\n');
-    json_decref(root);
-    return failed;
+    if (json_array_size(list) < count) {
+        json_decref(list);
+        return json_print(NULL);
+    }
+    return json_print(json_pack("{s:i, s:s, s:s, s:o, s:o}", "plamo-fast-plan", 1, "release",
+                                pf_engine_release(engine), "arch", pf_engine_arch(engine), "mirror",
+                                json_text(pf_engine_mirror(engine)), "files", list));
 }
 
-static int plan(struct options *options, bool json)
+static int plan(struct options *options, enum shape shape)
 {
     const struct pf_plan_file *files;
     size_t count;
@@ -67,30 +72,32 @@ static int plan(struct options *options, bool json)
         return status;
     if (pf_engine_plan(engine, true, &files, &count, &err)) {
         status = report_failure(&err, signals_caught());
-    } else if (!json) {
+    } else if (shape == SHAPE_LINES) {
         print_lines(files, count);
-    } else if (print_json(engine, files, count)) {
-        report_error("a file name or URL cannot be written as JSON");
-        status = EXIT_FAILED;
-    }
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        report_error("the plan cannot be written to standard output");
+    } else if (shape == SHAPE_TREE) {
+        if (plantree_print(files, count) < 0) {
+            report_error("out of memory");
+            status = EXIT_FAILED;
+        }
+    } else if (print_json(engine, files, count) < 0) {
         status = EXIT_FAILED;
     }
     command_end(engine);
-    return status;
+    return command_flush(status);
 }
 
 int command_plan(int argc, char **argv, struct options *options)
 {
-    bool json = false;
+    enum shape shape = SHAPE_LINES;
     int option;
     while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
-        if (command_answers(option, help))
+        if (command_answers(option, help, false))
             return EXIT_DONE;
         int taken = options_take(options, option, optarg);
         if (taken == 0 && option == OPT_JSON)
-            json = true;
+            shape = SHAPE_JSON;
+        else if (taken == 0 && option == OPT_TREE)
+            shape = SHAPE_TREE;
         else if (taken <= 0)
             return EXIT_USAGE;
     }
@@ -98,5 +105,5 @@ int command_plan(int argc, char **argv, struct options *options)
         report_error("plan takes no \"%s\"", argv[optind]);
         return EXIT_USAGE;
     }
-    return plan(options, json);
+    return plan(options, shape);
 }

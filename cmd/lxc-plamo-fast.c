@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* lxc-plamo-fast: the LXC template. lxc-create runs it with --path, --name and --rootfs. */
+#include "language.h"
 #include "options.h"
 #include "report.h"
 #include "signals.h"
 
-#include <locale.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -15,31 +18,20 @@ static const char help[] =
     "Make a Plamo Linux container. lxc-create itself passes --path, --name and --rootfs.\n"
     "Example: lxc-create -n web1 -t plamo-fast -- -r 8.x\n"
     "\n"
-    "  -p, --path=DIR       the container's folder, with its config\n"
-    "  -n, --name=NAME      the container's name\n"
-    "      --rootfs=DIR     its root (default: lxc.rootfs.path of the config, or DIR/rootfs)\n"
-    "  -r, --release=R      release, like 7.x or 8.x (default 7.x)\n"
-    "  -a, --arch=A         x86_64 or x86 (default: this machine's)\n"
-    "  -b, --bindhome=USER  bind USER's home into the container\n"
-    "  -c, --clean          remove the cache: alone without --path, else when done\n"
-    "  -h, --help           this help;  --version  the version\n"
-    "\n"
-    "Environment: DLSCHEME MIRRORSRV MIRRORPATH name the mirror; CATEGORIES EXTRACTGRS\n"
-    "ADDONPKGS IGNOREPKGS choose packages; LXC_CACHE_PATH is the cache; release as -r.\n"
-    "Exit status: 0 done, 1 failed, 2 usage, 3 mirror, 4 package, 5 busy, 6 permission,\n"
-    "7 no space, 130 and 143 on SIGINT and SIGTERM.\n";
+    "  -p, --path DIR      the container's folder, with its config   -n, --name NAME  its name\n"
+    "      --rootfs DIR    its root (default: the config's, or DIR/rootfs)\n"
+    "  -b, --bindhome USER bind USER's home into the container\n"
+    "  -c, --clean         remove the cache: alone without --path, else when done\n";
 
 enum { OPT_ROOTFS = OPT_OF_COMMAND, OPT_MAPPED_UID, OPT_MAPPED_GID };
 
 static const struct option long_options[] = {
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, OPT_VERSION},
+    OPTIONS_LONG,
+    OPTIONS_LONG_ROOT,
     {"path", required_argument, NULL, 'p'},
     {"name", required_argument, NULL, 'n'},
     {"rootfs", required_argument, NULL, OPT_ROOTFS},
     {"clean", no_argument, NULL, 'c'},
-    {"release", required_argument, NULL, 'r'},
-    {"arch", required_argument, NULL, 'a'},
     {"bindhome", required_argument, NULL, 'b'},
     {"mapped-uid", required_argument, NULL, OPT_MAPPED_UID},
     {"mapped-gid", required_argument, NULL, OPT_MAPPED_GID},
@@ -53,32 +45,39 @@ struct template
     bool clean, mapped;
 };
 
+/* As in lxc-plamo an empty argument is as good as none. */
+static const char *given(const char *argument)
+{
+    return *argument ? argument : NULL;
+}
+
 /* -1: go on; else the exit status. */
 static int read_options(int argc, char **argv, struct template *t)
 {
     int option;
-    while ((option = options_next(argc, argv, ":hp:n:cr:a:b:", long_options)) != -1) {
+    while ((option = options_next(argc, argv, OPTIONS_SHORT "p:n:cb:", long_options)) != -1) {
         switch (option) {
         case 'h':
-            fputs(help, stdout);
+            printf("%s%s%s%s", _(help), _(options_root_help), _(options_help),
+                   _(options_environment_help));
             return EXIT_DONE;
         case OPT_VERSION:
             puts("lxc-plamo-fast " PF_VERSION);
             return EXIT_DONE;
         case 'p':
-            t->path = optarg;
+            t->path = given(optarg);
             break;
         case 'n':
-            t->name = optarg;
+            t->name = given(optarg);
             break;
         case OPT_ROOTFS:
-            t->rootfs = optarg;
+            t->rootfs = given(optarg);
             break;
         case 'c':
             t->clean = true;
             break;
         case 'b':
-            t->bindhome = optarg;
+            t->bindhome = given(optarg);
             break;
         case OPT_MAPPED_UID:
         case OPT_MAPPED_GID:
@@ -96,27 +95,55 @@ static int read_options(int argc, char **argv, struct template *t)
     return -1;
 }
 
+static int check_bindhome(const char *user)
+{
+    const struct passwd *pw = getpwnam(user);
+    if (!pw) {
+        report_error("--bindhome: this host has no user \"%s\"", user);
+        return EXIT_USAGE;
+    }
+    if (*pw->pw_dir != '/' || pw->pw_dir[strspn(pw->pw_dir, "/.")] == '\0') {
+        report_error("--bindhome: the home of \"%s\", \"%s\", cannot be bound", user, pw->pw_dir);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+static int check_container(const struct template *t)
+{
+    struct stat st;
+    if (!t->path) {
+        report_error("--path is missing: this template is run by lxc-create");
+        return EXIT_USAGE;
+    }
+    if (!t->name) {
+        report_error("--name is missing: this template is run by lxc-create");
+        return EXIT_USAGE;
+    }
+    if (strlen(t->name) > HOST_NAME_MAX) {
+        report_error("the name \"%s\" is longer than a host's name may be, %d bytes", t->name,
+                     HOST_NAME_MAX);
+        return EXIT_USAGE;
+    }
+    if (stat(t->path, &st) < 0 || !S_ISDIR(st.st_mode)) {
+        report_error("--path: there is no folder %s", t->path);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
 static int check_options(const struct template *t)
 {
     if (t->clean && !t->path)
         return -1;
-    if (!t->path || !*t->path) {
-        report_error("--path is missing: this template is run by lxc-create");
-        return EXIT_USAGE;
-    }
-    if (!t->name || !*t->name) {
-        report_error("--name is missing: this template is run by lxc-create");
-        return EXIT_USAGE;
-    }
+    int status = check_container(t);
+    if (status >= 0)
+        return status;
     if (geteuid() != 0 && !t->mapped) {
         report_error("making a container needs root's privileges, or lxc-create's user mapping");
         return EXIT_PERMISSION;
     }
-    if (t->bindhome && !getpwnam(t->bindhome)) {
-        report_error("--bindhome: this host has no user \"%s\"", t->bindhome);
-        return EXIT_USAGE;
-    }
-    return -1;
+    return t->bindhome ? check_bindhome(t->bindhome) : -1;
 }
 
 /* A user's own cache where the system's is not theirs: as LXC's download template has it. */
@@ -135,7 +162,10 @@ static int make_container(const struct template *t, struct pf_engine *engine, st
     int failed = t->rootfs ? 0 : pf_engine_lxc_rootfs(t->path, &from_config, err);
     struct pf_target target = {.root = t->rootfs ? t->rootfs : from_config,
                                .name = t->name,
-                               .in_place = true};
+                               .in_place = true,
+                               .timezone = t->options.timezone,
+                               .network = t->options.network,
+                               .root_password = t->options.root_password};
     if (!failed)
         failed = pf_engine_create_root(engine, &target, err);
     if (!failed)
@@ -151,6 +181,7 @@ static int run(struct template *t)
     struct pf_engine *engine;
     struct pf_error err = {0};
     char *cache = NULL;
+    report_init("lxc-plamo-fast", t->options.verbosity);
     pf_engine_init_process();
     t->options.settings.on_event = report_event;
     if (t->mapped && !t->options.settings.cache_folder)
@@ -160,6 +191,7 @@ static int run(struct template *t)
     if (failed)
         return report_failure(&err, 0);
     signals_watch(engine);
+    report_begin();
     if (t->path)
         failed = make_container(t, engine, &err);
     if (!failed && t->path)
@@ -167,6 +199,7 @@ static int run(struct template *t)
     if (!failed && t->clean)
         failed = pf_engine_clean(engine, &err);
     int status = failed ? report_failure(&err, signals_caught()) : EXIT_DONE;
+    report_end();
     signals_watch(NULL);
     pf_engine_free(engine);
     return status;
@@ -175,7 +208,7 @@ static int run(struct template *t)
 int main(int argc, char **argv)
 {
     struct template t = {0};
-    setlocale(LC_ALL, "");
+    language_init();
     report_init("lxc-plamo-fast", 0);
     int status = EXIT_FAILED;
     if (options_from_environment(&t.options) < 0) {
@@ -187,6 +220,7 @@ int main(int argc, char **argv)
         if (status < 0)
             status = run(&t);
     }
+    report_end();
     options_end(&t.options);
     return status;
 }

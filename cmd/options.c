@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "options.h"
 
+#include "quantity.h"
 #include "report.h"
 
 #include <errno.h>
@@ -8,21 +9,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char options_root_help[] =
+    "      --timezone ZONE like Europe/Berlin (Asia/Tokyo)  --network HOW  dhcp (default) or none\n"
+    "      --root-password HOW  keep, locked, password:TEXT, file:PATH (its first line) or\n"
+    "                      hash:CRYPT (default keep; of 5.x root, with a warning)\n";
+
 const char options_help[] =
-    "  -r, --release R         release, like 7.x or 8.x (default 7.x)\n"
-    "  -a, --arch A            x86_64 or x86 (default: this machine's)\n"
-    "  -m, --mirror URL        the folder that has Plamo-R, by http or https\n"
-    "      --categories LIST   folders of plamo/ (default 00_base); \"\" for none\n"
-    "      --contrib LIST      folders of contrib/\n"
-    "      --ignore LIST       packages never taken from a category\n"
-    "      --add LIST          single packages, as FOLDER/NAME\n"
-    "      --cache DIR         cache folder (default /var/cache/lxc)\n"
-    "  -j, --jobs N            worker threads (default: one per processor)\n"
-    "      --connections N     transfers at once (default 8)\n"
-    "      --lock-timeout S    seconds to wait for another build (default 600)\n"
-    "      --skip-corrupt      go on without damaged packages\n"
-    "  -q, --quiet             only warnings and errors;  -v, --verbose  everything\n"
-    "  -h, --help              this help;  --version  the version\n";
+    "  -r, --release R     5.x to 8.x (default 7.x)     -a, --arch A     x86_64 or x86\n"
+    "      --categories L  folders of plamo/                --contrib L  folders of contrib/\n"
+    "      --ignore L      packages never taken             --add L      FOLDER/NAME of others\n"
+    "  -m, --mirror URL    http, https, ftp or file; repeated: others to turn to\n"
+    "      --ca-file FILE  authorities for https        -4, --ipv4       -6, --ipv6  only that\n"
+    "      --limit-rate R  bytes/s at most, like 2M         --connections N  at once (8)\n"
+    "      --min-rate R    break off what is slower (1k)    --stall-timeout S  for so long (30)\n"
+    "      --limit NAME=N  of one package: entries, depth, names, ratio, bytes or memory\n"
+    "      --fetch-timeout S  for all of it (no limit)      --skip-corrupt   go on without\n"
+    "      --lock FILE     exactly what it says             --keyring K    signed by one of K\n"
+    "      --offline       use the cache alone              --update     fetch what changed\n"
+    "      --cache DIR     default /var/cache/lxc           --lock-timeout S  wait (600)\n"
+    "  -j, --jobs N        worker threads                   --no-sandbox     trust scripts\n"
+    "      --progress HOW  auto, bar, plain, json or none   -v, -vv, --verbose  -q, --quiet\n"
+    "      --no-checksums  ignore the mirror's lists    -h, --help       --version\n";
+
+const char options_environment_help[] =
+    "Environment: DLSCHEME MIRRORSRV MIRRORPATH name the mirror (MIRRORSRV may name several);\n"
+    "CATEGORIES EXTRACTGRS ADDONPKGS IGNOREPKGS choose packages; LXC_CACHE_PATH; release;\n"
+    "http_proxy https_proxy no_proxy. Exit status: 0 done, 1 failed, 2 usage, 3 mirror,\n"
+    "4 package, 5 busy, 6 permission, 7 no space, 130 and 143 on SIGINT and SIGTERM.\n";
 
 enum { WORDS_CATEGORIES, WORDS_CONTRIB, WORDS_IGNORE, WORDS_ADDONS };
 
@@ -83,18 +96,57 @@ static const char *env_or(const char *name, const char *fallback)
     return value && *value ? value : fallback;
 }
 
-static int mirror_from_environment(struct options *options)
+static int add_mirror(struct options *options, char *url)
+{
+    char **grown = realloc(options->mirrors, (options->mirror_count + 2) * sizeof *grown);
+    if (!grown || !url) {
+        free(url);
+        return -1;
+    }
+    grown[options->mirror_count++] = url;
+    grown[options->mirror_count] = NULL;
+    options->mirrors = grown;
+    options->settings.mirrors = (const char *const *)grown;
+    return 0;
+}
+
+static void drop_mirrors(struct options *options)
+{
+    for (size_t i = 0; i < options->mirror_count; i++)
+        free(options->mirrors[i]);
+    free(options->mirrors);
+    options->mirrors = NULL;
+    options->mirror_count = 0;
+}
+
+/* Those of the command line count instead of those of the environment. */
+static int take_mirror(struct options *options, const char *url)
+{
+    if (!options->own_mirrors)
+        drop_mirrors(options);
+    options->own_mirrors = true;
+    if (add_mirror(options, strdup(url)) == 0)
+        return 1;
+    report_error("out of memory");
+    return -1;
+}
+
+/* MIRRORSRV may name several servers. */
+static int mirrors_from_environment(struct options *options)
 {
     if (!env_or("DLSCHEME", NULL) && !env_or("MIRRORSRV", NULL) && !env_or("MIRRORPATH", NULL))
         return 0;
-    if (asprintf(&options->mirror, "%s://%s%s", env_or("DLSCHEME", "https"),
-                 env_or("MIRRORSRV", "repository.plamolinux.org"),
-                 env_or("MIRRORPATH", "/pub/linux/Plamo")) < 0) {
-        options->mirror = NULL;
-        return -1;
+    char **servers = split_words(env_or("MIRRORSRV", "repository.plamolinux.org"));
+    int failed = servers ? 0 : -1;
+    for (char **server = servers + 1; !failed && *server; server++) {
+        char *url = NULL;
+        if (asprintf(&url, "%s://%s%s", env_or("DLSCHEME", "https"), *server,
+                     env_or("MIRRORPATH", "/pub/linux/Plamo")) < 0)
+            url = NULL;
+        failed = add_mirror(options, url);
     }
-    options->settings.mirror = options->mirror;
-    return 0;
+    free_words(servers);
+    return failed;
 }
 
 int options_from_environment(struct options *options)
@@ -115,7 +167,7 @@ int options_from_environment(struct options *options)
         if (value && set_words(options, lists[i].which, value) < 0)
             return -1;
     }
-    return mirror_from_environment(options);
+    return mirrors_from_environment(options);
 }
 
 int options_next(int argc, char **argv, const char *short_options,
@@ -155,6 +207,57 @@ static int take_number(const char *option, const char *text, unsigned long least
     return 1;
 }
 
+static int take_rate(const char *option, const char *text, uint64_t *bytes_per_s)
+{
+    if (quantity_parse_rate(text, bytes_per_s) == 0)
+        return 1;
+    report_error("--%s takes bytes a second, like 500k or 2M, not \"%s\"", option, text);
+    return -1;
+}
+
+static int take_min_rate(const char *text, unsigned *bytes_per_s)
+{
+    uint64_t rate;
+    int taken = take_rate("min-rate", text, &rate);
+    if (taken == 1 && (rate == 0 || rate > INT32_MAX)) {
+        report_error("--min-rate takes 1 to 2G, not \"%s\"", text);
+        return -1;
+    }
+    if (taken == 1)
+        *bytes_per_s = (unsigned)rate;
+    return taken;
+}
+
+/* "NAME=N": more than the default that one package may be. */
+static int take_limit(const char *text, struct pf_limits *limits)
+{
+    const struct {
+        const char *name;
+        uint64_t *value;
+    } known[] = {
+        {"entries", &limits->entries}, {"depth", &limits->depth}, {"names", &limits->name_bytes},
+        {"ratio", &limits->ratio},     {"bytes", &limits->bytes}, {"memory", &limits->memory_bytes},
+    };
+    size_t length = strcspn(text, "=");
+    for (size_t i = 0; text[length] && i < sizeof known / sizeof *known; i++) {
+        if (strlen(known[i].name) == length && strncmp(text, known[i].name, length) == 0 &&
+            quantity_parse_amount(text + length + 1, known[i].value) == 0)
+            return 1;
+    }
+    report_error("--limit takes NAME=N like ratio=5000 or bytes=64G, with one of entries, depth, "
+                 "names, ratio, bytes, memory, not \"%s\"",
+                 text);
+    return -1;
+}
+
+static int take_progress(const char *word)
+{
+    if (report_choose(word) == 0)
+        return 1;
+    report_error("--progress takes auto, bar, plain, json or none, not \"%s\"", word);
+    return -1;
+}
+
 static int take_words(struct options *options, int which, const char *text)
 {
     if (set_words(options, which, text) == 0)
@@ -171,8 +274,10 @@ int options_take(struct options *options, int option, const char *argument)
         options->verbosity = -1;
         return 1;
     case 'v':
-        options->verbosity = 1;
+        options->verbosity = options->verbosity < 1 ? 1 : 2;
         return 1;
+    case OPT_PROGRESS:
+        return take_progress(argument);
     case 'r':
         s->release = argument;
         return 1;
@@ -180,7 +285,10 @@ int options_take(struct options *options, int option, const char *argument)
         s->arch = argument;
         return 1;
     case 'm':
-        s->mirror = argument;
+        return take_mirror(options, argument);
+    case '4':
+    case '6':
+        s->ip_version = (unsigned)(option - '0');
         return 1;
     case 'j':
         return take_number("jobs", argument, 1, 256, &s->jobs);
@@ -203,8 +311,48 @@ int options_take(struct options *options, int option, const char *argument)
             s->lock_timeout_s = PF_NO_WAIT;
         return taken;
     }
+    case OPT_CA_FILE:
+        s->ca_file = argument;
+        return 1;
+    case OPT_LIMIT_RATE:
+        return take_rate("limit-rate", argument, &s->limit_bytes_per_s);
+    case OPT_MIN_RATE:
+        return take_min_rate(argument, &s->least_bytes_per_s);
+    case OPT_STALL_TIMEOUT:
+        return take_number("stall-timeout", argument, 1, 86400, &s->stall_timeout_s);
+    case OPT_FETCH_TIMEOUT:
+        return take_number("fetch-timeout", argument, 1, 31536000, &s->fetch_timeout_s);
+    case OPT_LIMIT:
+        return take_limit(argument, &s->limits);
+    case OPT_LOCK:
+        s->lock_file = argument;
+        return 1;
+    case OPT_KEYRING:
+        s->keyring = argument;
+        return 1;
+    case OPT_NO_CHECKSUMS:
+        s->no_checksums = true;
+        return 1;
+    case OPT_OFFLINE:
+        s->offline = true;
+        return 1;
+    case OPT_UPDATE:
+        s->update = true;
+        return 1;
     case OPT_SKIP_CORRUPT:
         s->skip_corrupt = true;
+        return 1;
+    case OPT_NO_SANDBOX:
+        s->no_sandbox = true;
+        return 1;
+    case OPT_TIMEZONE:
+        options->timezone = argument;
+        return 1;
+    case OPT_NETWORK:
+        options->network = argument;
+        return 1;
+    case OPT_ROOT_PASSWORD:
+        options->root_password = argument;
         return 1;
     default:
         return 0;
@@ -215,6 +363,6 @@ void options_end(struct options *options)
 {
     for (size_t i = 0; i < sizeof options->words / sizeof *options->words; i++)
         free_words(options->words[i]);
-    free(options->mirror);
+    drop_mirrors(options);
     *options = (struct options){0};
 }

@@ -12,8 +12,11 @@
 struct options {
     struct pf_settings settings;
     char **words[4]; /* categories, contrib, ignore, addons: split, or NULL */
-    char *mirror;
-    int verbosity; /* -1 quiet, 0, 1 verbose */
+    char **mirrors;  /* URLs, ended by NULL */
+    size_t mirror_count;
+    bool own_mirrors;                               /* they are the command line's */
+    int verbosity;                                  /* -1 quiet, 0, 1 verbose, 2 more of it */
+    const char *timezone, *network, *root_password; /* of a root, see struct pf_target */
 };
 
 /* Long options that all sub-commands of plamo-fast share; put them into their tables. */
@@ -26,14 +29,31 @@ enum {
     OPT_CONNECTIONS,
     OPT_LOCK_TIMEOUT,
     OPT_SKIP_CORRUPT,
+    OPT_NO_SANDBOX,
+    OPT_CA_FILE,
+    OPT_LIMIT_RATE,
+    OPT_MIN_RATE,
+    OPT_STALL_TIMEOUT,
+    OPT_FETCH_TIMEOUT,
+    OPT_NO_CHECKSUMS,
+    OPT_LIMIT,
+    OPT_LOCK,
+    OPT_KEYRING,
+    OPT_OFFLINE,
+    OPT_UPDATE,
+    OPT_TIMEZONE,
+    OPT_NETWORK,
+    OPT_ROOT_PASSWORD,
+    OPT_PROGRESS,
     OPT_VERSION,
     OPT_OF_COMMAND, /* the first that a sub-command may use for its own */
 };
 
-#define OPTIONS_SHORT ":hqvr:a:m:j:"
+#define OPTIONS_SHORT ":hqv46r:a:m:j:"
 #define OPTIONS_LONG                                                                               \
     {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, OPT_VERSION},                 \
         {"quiet", no_argument, NULL, 'q'}, {"verbose", no_argument, NULL, 'v'},                    \
+        {"progress", required_argument, NULL, OPT_PROGRESS},                                       \
         {"release", required_argument, NULL, 'r'}, {"arch", required_argument, NULL, 'a'},         \
         {"mirror", required_argument, NULL, 'm'}, {"jobs", required_argument, NULL, 'j'},          \
         {"categories", required_argument, NULL, OPT_CATEGORIES},                                   \
@@ -42,8 +62,28 @@ enum {
         {"add", required_argument, NULL, OPT_ADD}, {"cache", required_argument, NULL, OPT_CACHE},  \
         {"connections", required_argument, NULL, OPT_CONNECTIONS},                                 \
         {"lock-timeout", required_argument, NULL, OPT_LOCK_TIMEOUT},                               \
+        {"ca-file", required_argument, NULL, OPT_CA_FILE},                                         \
+        {"limit-rate", required_argument, NULL, OPT_LIMIT_RATE},                                   \
+        {"min-rate", required_argument, NULL, OPT_MIN_RATE},                                       \
+        {"stall-timeout", required_argument, NULL, OPT_STALL_TIMEOUT},                             \
+        {"fetch-timeout", required_argument, NULL, OPT_FETCH_TIMEOUT},                             \
+        {"lock", required_argument, NULL, OPT_LOCK},                                               \
+        {"limit", required_argument, NULL, OPT_LIMIT},                                             \
+        {"keyring", required_argument, NULL, OPT_KEYRING},                                         \
+        {"no-checksums", no_argument, NULL, OPT_NO_CHECKSUMS},                                     \
+        {"offline", no_argument, NULL, OPT_OFFLINE}, {"update", no_argument, NULL, OPT_UPDATE},    \
+        {"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX}, {"ipv4", no_argument, NULL, '4'},       \
+        {"ipv6", no_argument, NULL, '6'},                                                          \
     {                                                                                              \
         "skip-corrupt", no_argument, NULL, OPT_SKIP_CORRUPT                                        \
+    }
+
+/* Those of the programs that configure a root. */
+#define OPTIONS_LONG_ROOT                                                                          \
+    {"timezone", required_argument, NULL, OPT_TIMEZONE},                                           \
+        {"network", required_argument, NULL, OPT_NETWORK},                                         \
+    {                                                                                              \
+        "root-password", required_argument, NULL, OPT_ROOT_PASSWORD                                \
     }
 
 /* What the environment says: release, DLSCHEME, MIRRORSRV, MIRRORPATH, CATEGORIES, EXTRACTGRS,
@@ -64,5 +104,11 @@ void options_end(struct options *options);
 
 /* The help's lines on the shared options. */
 extern const char options_help[];
+
+/* On the environment and the exit status. */
+extern const char options_environment_help[];
+
+/* And on those of OPTIONS_LONG_ROOT. */
+extern const char options_root_help[];
 
 #endif

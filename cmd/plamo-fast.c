@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* plamo-fast: chooses the sub-command. */
 #include "commands.h"
+#include "language.h"
 #include "report.h"
 #include "signals.h"
 
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,24 +14,35 @@ static const struct {
     const char *summary;
 } commands[] = {
     {"build", command_build, "make a root file system without LXC"},
+    {"create", command_create, "make many LXC containers at once"},
     {"plan", command_plan, "show what would be installed, in order; download nothing"},
+    {"lock", command_lock, "write down exactly which packages make a root"},
+    {"owners", command_owners, "say which package put a file there, and what it replaced"},
+    {"overlaps", command_overlaps, "list the files that several packages have, with the winner"},
+    {"diff", command_diff, "compare two roots, or two lockfiles"},
+    {"verify", command_verify, "check the cache, or a root against its records and packages"},
+    {"doctor", command_doctor, "say what this machine lacks, and what is slower for it"},
+    {"digest", command_digest, "print one digest of all that is in a root"},
     {"clean", command_clean, "remove the downloads and the cached root of a release"},
+    {"warm", command_warm, "bring the caches of a configuration file up to date"},
+    {"gc", command_gc, "remove what is old or too much from a cache folder"},
 };
 
 static void usage(FILE *stream)
 {
-    fputs("Usage: plamo-fast COMMAND [OPTIONS]\n\nCommands:\n", stream);
+    fputs(_("Usage: plamo-fast COMMAND [OPTIONS]\n\nCommands:\n"), stream);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        fprintf(stream, "  %-8s%s\n", commands[i].name, commands[i].summary);
-    fputs("\nplamo-fast COMMAND --help tells more. For a container: lxc-create -t plamo-fast.\n"
-          "Example: plamo-fast build /srv/plamo --release 8.x\n",
+        fprintf(stream, "  %-10s%s\n", commands[i].name, _(commands[i].summary));
+    fputs(_("\nplamo-fast COMMAND --help tells more. For a container: lxc-create -t plamo-fast.\n"
+            "Example: plamo-fast build /srv/plamo --release 8.x\n"),
           stream);
+    fputs(_(options_environment_help), stream);
 }
 
-bool command_answers(int option, const char *help)
+bool command_answers(int option, const char *help, bool makes_root)
 {
     if (option == 'h')
-        printf("%s\nOptions:\n%s", help, options_help);
+        printf("%s%s%s", _(help), makes_root ? _(options_root_help) : "", _(options_help));
     else if (option == OPT_VERSION)
         puts("plamo-fast " PF_VERSION);
     else
@@ -44,25 +55,36 @@ struct pf_engine *command_engine(struct options *options, int *status)
     struct pf_engine *engine;
     struct pf_error err = {0};
     report_init("plamo-fast", options->verbosity);
-    options->settings.on_event = report_event;
+    if (!options->settings.on_event)
+        options->settings.on_event = report_event;
     pf_engine_init_process();
     if (pf_engine_new(&options->settings, &engine, &err)) {
         *status = report_failure(&err, 0);
         return NULL;
     }
     signals_watch(engine);
+    report_begin();
     return engine;
 }
 
 void command_end(struct pf_engine *engine)
 {
+    report_end();
     signals_watch(NULL);
     pf_engine_free(engine);
 }
 
+int command_flush(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    report_error("standard output cannot be written: %m");
+    return EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
-    setlocale(LC_ALL, "");
+    language_init();
     if (argc < 2) {
         usage(stderr);
         return EXIT_USAGE;
@@ -71,7 +93,7 @@ int main(int argc, char **argv)
         usage(stdout);
         return EXIT_DONE;
     }
-    if (command_answers(strcmp(argv[1], "--version") == 0 ? OPT_VERSION : 0, ""))
+    if (command_answers(strcmp(argv[1], "--version") == 0 ? OPT_VERSION : 0, "", false))
         return EXIT_DONE;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(argv[1], commands[i].name) != 0)
@@ -82,6 +104,7 @@ int main(int argc, char **argv)
             report_error("out of memory");
         else
             status = commands[i].run(argc - 1, argv + 1, &options);
+        report_end();
         options_end(&options);
         return status;
     }

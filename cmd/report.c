@@ -1,20 +1,82 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "report.h"
 
-#include <stdarg.h>
-#include <time.h>
+#include "hints.h"
+#include "language.h"
+#include "report_json.h"
+#include "report_plain.h"
+#include "screen.h"
+#include "signals.h"
+#include "summary.h"
 
-/* How often a progress line comes, at the most. */
-#define PROGRESS_INTERVAL_S 2.0
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 /* Set once, before any other thread runs. */
 static const char *program_name = "plamo-fast";
+static const char *chosen_place;
 static int chosen_verbosity;
+static enum report_progress chosen;
+static bool has_bars;
 
 void report_init(const char *program, int verbosity)
 {
     program_name = program;
     chosen_verbosity = verbosity;
+}
+
+int report_choose(const char *word)
+{
+    static const struct {
+        const char *word;
+        enum report_progress progress;
+    } known[] = {
+        {"auto", REPORT_AUTO}, {"bar", REPORT_BAR},   {"plain", REPORT_PLAIN},
+        {"json", REPORT_JSON}, {"none", REPORT_NONE},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(known[i].word, word) == 0) {
+            chosen = known[i].progress;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+/* One that can move its cursor and erase. */
+static bool is_capable_terminal(void)
+{
+    const char *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+/* https://no-color.org: set and not empty. */
+static bool wants_colour(void)
+{
+    const char *no_color = getenv("NO_COLOR");
+    return is_capable_terminal() && (!no_color || !*no_color);
+}
+
+static bool was_interrupted(void)
+{
+    return signals_caught() != 0;
+}
+
+void report_begin(void)
+{
+    bool bars = chosen == REPORT_AUTO || chosen == REPORT_BAR;
+    if (bars && chosen_verbosity >= 0 && is_capable_terminal())
+        has_bars = screen_begin(STDERR_FILENO, wants_colour(), was_interrupted) == 0;
+}
+
+void report_end(void)
+{
+    screen_end();
+    has_bars = false;
+    if (chosen == REPORT_JSON)
+        report_json_end();
 }
 
 void report_escaped(FILE *stream, const char *text)
@@ -32,128 +94,148 @@ void report_escaped(FILE *stream, const char *text)
     }
 }
 
-/* One line, in one piece, whoever else writes. */
-static void line(const char *kind, const char *subject, const char *text)
+char *report_escaped_text(const char *text)
 {
-    flockfile(stderr);
-    fprintf(stderr, "%s: %s", program_name, kind);
+    char *escaped = NULL;
+    size_t length;
+    FILE *stream = open_memstream(&escaped, &length);
+    if (!stream)
+        return NULL;
+    report_escaped(stream, text);
+    if (fclose(stream) == 0)
+        return escaped;
+    free(escaped);
+    return NULL;
+}
+
+static void put_kind(FILE *stream, enum report_tone tone, const char *kind)
+{
+    static const char *const colours[] = {
+        [REPORT_GOOD] = "\x1b[32m", [REPORT_WARNING] = "\x1b[33m", [REPORT_ERROR] = "\x1b[1;31m"};
+    bool coloured = colours[tone] && wants_colour();
+    fprintf(stream, "%s%s%s", coloured ? colours[tone] : "", kind, coloured ? "\x1b[0m" : "");
+}
+
+static void put_line(FILE *stream, enum report_tone tone, const char *kind, const char *subject,
+                     const char *text)
+{
+    fprintf(stream, "%s: ", program_name);
+    put_kind(stream, tone, kind);
     if (subject) {
-        report_escaped(stderr, subject);
-        fputs(": ", stderr);
+        report_escaped(stream, subject);
+        fputs(": ", stream);
     }
-    report_escaped(stderr, text);
-    putc('\n', stderr);
-    funlockfile(stderr);
+    report_escaped(stream, text);
+    putc('\n', stream);
+}
+
+void report_line(enum report_tone tone, const char *kind, const char *subject, const char *text)
+{
+    char *line = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&line, &length);
+    bool whole = false;
+    if (stream) {
+        put_line(stream, tone, kind, subject, text);
+        bool good = !ferror(stream);
+        whole = fclose(stream) == 0 && good && line;
+    }
+    if (!whole) {
+        /* Memory is short, and that is what is to be said: as it comes, over any bars. */
+        flockfile(stderr);
+        put_line(stderr, tone, kind, subject, text);
+        funlockfile(stderr);
+    } else if (!screen_print(line, length)) {
+        fwrite(line, 1, length, stderr);
+    }
+    free(line);
+}
+
+/* One line: what is wrong, and what to do. */
+static void print_error(const char *text, const char *hint)
+{
+    char whole[2048];
+    snprintf(whole, sizeof whole, hint ? _("%s; %s") : "%s", text, hint);
+    report_line(REPORT_ERROR, _("error: "), NULL, whole);
 }
 
 void report_error(const char *fmt, ...)
 {
     char text[2048];
     va_list args;
+    int length = chosen_place ? snprintf(text, sizeof text, "%s: ", chosen_place) : 0;
+    if (length < 0 || (size_t)length >= sizeof text)
+        length = 0;
     va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
+    vsnprintf(text + length, sizeof text - (size_t)length, _(fmt), args);
     va_end(args);
-    line("error: ", NULL, text);
+    if (chosen == REPORT_JSON)
+        report_json_error(program_name, text, NULL, NULL, -1);
+    else
+        print_error(text, NULL);
+}
+
+void report_place(const char *place)
+{
+    chosen_place = place;
+}
+
+/* An engine's code: the exit status, and the word for it. */
+static int status_of(int code, int signal, const char **word)
+{
+    static const struct {
+        int code, status;
+        const char *word;
+    } known[] = {
+        {PF_E_INVALID, EXIT_USAGE, "invalid"},
+        {PF_E_NETWORK, EXIT_MIRROR, "network"},
+        {PF_E_ABSENT, EXIT_MIRROR, "absent"},
+        {PF_E_CORRUPT, EXIT_PACKAGE, "corrupt"},
+        {PF_E_CONFLICT, EXIT_PACKAGE, "conflict"},
+        {PF_E_LIMIT, EXIT_PACKAGE, "limit"},
+        {PF_E_BUSY, EXIT_BUSY, "busy"},
+        {PF_E_PERMISSION, EXIT_PERMISSION, "permission"},
+        {PF_E_NO_SPACE, EXIT_NO_SPACE, "space"},
+        {PF_E_CANCELLED, EXIT_FAILED, "cancelled"},
+    };
+    *word = "system";
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (known[i].code != code)
+            continue;
+        *word = known[i].word;
+        return code == PF_E_CANCELLED && signal ? 128 + signal : known[i].status;
+    }
+    return EXIT_FAILED;
 }
 
 int report_failure(const struct pf_error *err, int signal)
 {
-    report_error("%s", err->text);
-    switch (err->code) {
-    case PF_E_INVALID:
-        return EXIT_USAGE;
-    case PF_E_NETWORK:
-    case PF_E_ABSENT:
-        return EXIT_MIRROR;
-    case PF_E_CORRUPT:
-    case PF_E_CONFLICT:
-    case PF_E_LIMIT:
-        return EXIT_PACKAGE;
-    case PF_E_BUSY:
-        return EXIT_BUSY;
-    case PF_E_PERMISSION:
-        return EXIT_PERMISSION;
-    case PF_E_NO_SPACE:
-        return EXIT_NO_SPACE;
-    case PF_E_CANCELLED:
-        return signal ? 128 + signal : EXIT_FAILED;
-    default:
-        return EXIT_FAILED;
-    }
+    const char *word;
+    int status = status_of(err->code, signal, &word);
+    const char *hint = hints_find(err);
+    if (chosen == REPORT_JSON)
+        report_json_error(program_name, err->text, hint, word, status);
+    else
+        print_error(err->text, hint);
+    return status;
 }
 
-static double now_s(void)
+int report_status(const struct pf_error *err, int signal)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* "fetched 12 of 60" and "installed 9 of 60": each now and then, and at its end. Events come one at
-   a time, so the two clocks need no lock. */
-static void progress(const struct pf_event *event, const char *verb, double *last)
-{
-    double now = now_s();
-    if (chosen_verbosity < 1 && event->index < event->count && now - *last < PROGRESS_INTERVAL_S)
-        return;
-    *last = now;
-    char text[128];
-    snprintf(text, sizeof text, "%s %llu of %llu", verb, (unsigned long long)event->index,
-             (unsigned long long)event->count);
-    line("", chosen_verbosity > 0 ? event->subject : NULL, text);
-}
-
-static void cloned(const struct pf_event *event)
-{
-    char text[128];
-    snprintf(text, sizeof text, "%llu entries, %.1f MB", (unsigned long long)event->count,
-             (double)event->bytes / 1e6);
-    line("copied to ", event->subject, text);
+    const char *word;
+    return status_of(err->code, signal, &word);
 }
 
 void report_event(void *ctx, const struct pf_event *event)
 {
-    static double last_fetched, last_installed;
     (void)ctx;
-    char text[128];
-    if (event->type == PF_EVENT_WARNING || event->type == PF_EVENT_SKIPPED) {
-        line(event->type == PF_EVENT_SKIPPED ? "skipped: " : "warning: ", event->subject,
-             event->text);
+    if (chosen == REPORT_JSON) {
+        report_json_event(program_name, event, chosen_verbosity);
         return;
     }
-    if (chosen_verbosity < 0)
-        return;
-    switch (event->type) {
-    case PF_EVENT_PHASE:
-    case PF_EVENT_LOCK_WAIT:
-        line("", NULL, event->text);
-        break;
-    case PF_EVENT_PLANNED:
-        snprintf(text, sizeof text, "%llu files planned", (unsigned long long)event->count);
-        line("", NULL, text);
-        break;
-    case PF_EVENT_FETCHED:
-        progress(event, "fetched", &last_fetched);
-        break;
-    case PF_EVENT_INSTALLED:
-        progress(event, "installed", &last_installed);
-        break;
-    case PF_EVENT_RETRY:
-        line("", NULL, event->text);
-        break;
-    case PF_EVENT_NOTE:
-        line("", event->subject, event->text);
-        break;
-    case PF_EVENT_SCRIPT:
-        if (chosen_verbosity > 0)
-            line("script of ", event->subject, event->text);
-        break;
-    case PF_EVENT_CLONED:
-        cloned(event);
-        break;
-    default:
-        break;
-    }
+    bool shows_progress = !has_bars && chosen != REPORT_NONE;
+    screen_event(event);
+    report_plain_event(event, chosen_verbosity, shows_progress);
 }
 
 void report_summary(const struct pf_engine *engine)
@@ -162,14 +244,16 @@ void report_summary(const struct pf_engine *engine)
     if (chosen_verbosity < 0)
         return;
     pf_engine_stats(engine, &stats);
-    char text[512];
-    snprintf(text, sizeof text,
-             "%llu requests, %llu bytes received, %llu packages decoded, %llu installed, %llu "
-             "scripts by sh (%.2f s); %llu entries %s (%.2f s)",
-             (unsigned long long)stats.requests, (unsigned long long)stats.received_bytes,
-             (unsigned long long)stats.decoded, (unsigned long long)stats.installed,
-             (unsigned long long)stats.shells, stats.fetch_install_s,
-             (unsigned long long)stats.cloned_entries, stats.reflinked ? "reflinked" : "copied",
-             stats.clone_s);
-    line("done: ", NULL, text);
+    if (chosen == REPORT_JSON)
+        report_json_summary(program_name, &stats);
+    else
+        summary_print(&stats);
+}
+
+int report_tree(const char *digest)
+{
+    if (printf("tree: %s\n", digest) >= 0 && fflush(stdout) == 0)
+        return EXIT_DONE;
+    report_error("the digest cannot be written to standard output: %m");
+    return EXIT_FAILED;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* report: what the programs say on stderr, and the exit statuses. */
+/* report: what the programs say on stderr, as lines, bars or JSON, and the exit statuses. */
 #ifndef PF_CMD_REPORT_H
 #define PF_CMD_REPORT_H
 
@@ -19,24 +19,63 @@ enum {
     EXIT_NO_SPACE = 7,   /* a file system is full */
 };
 
-/* Sets the name that stands before every line. verbosity: -1 quiet, 0, 1 verbose. */
+/* How progress is shown. */
+enum report_progress {
+    REPORT_AUTO,  /* bars on a terminal, else plain lines */
+    REPORT_BAR,   /* the same: where there is no terminal, bars are of no use to anybody */
+    REPORT_PLAIN, /* lines */
+    REPORT_JSON,  /* one JSON object a line: see docs/progress-schema.md */
+    REPORT_NONE,  /* warnings, errors and the closing lines alone */
+};
+
+/* Sets the name that stands before every line. verbosity: -1 quiet, 0, 1 verbose, 2 more of it. */
 void report_init(const char *program, int verbosity);
+
+/* Chooses by the word that --progress takes. -1: there is no such word. JSON holds from now on. */
+int report_choose(const char *word);
+
+/* A run begins: from now on its progress is shown. */
+void report_begin(void);
+
+/* It has ended: the terminal is as it was. Harmless where nothing began. */
+void report_end(void);
 
 /* One line "PROGRAM: error: …" on stderr; control characters are shown escaped. */
 void report_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Until the next call, errors begin with the place that they are about, like "FILE:LINE"; NULL:
+   none. */
+void report_place(const char *place);
 
 /* Shows an engine's error and returns the exit status for it. signal is the one that was caught, or
    0. */
 int report_failure(const struct pf_error *err, int signal);
 
-/* A pf_event_fn: progress as plain lines. */
+/* The exit status alone. */
+int report_status(const struct pf_error *err, int signal);
+
+/* A pf_event_fn: shows it as was chosen. */
 void report_event(void *ctx, const struct pf_event *event);
 
-/* The closing line: what was done, and how fast. */
+/* The closing lines: what was done, and how fast. */
 void report_summary(const struct pf_engine *engine);
+
+/* The line "tree: sha256:…" on standard output. Returns the exit status. */
+int report_tree(const char *digest);
 
 /* Writes text to stream with control characters as \xNN, so that nothing from outside reaches the
    terminal. */
 void report_escaped(FILE *stream, const char *text);
+
+/* The same as a text of its own, for a place within a sentence. The caller frees it; NULL where
+   memory is short. */
+char *report_escaped_text(const char *text);
+
+/* How much a line matters: its colour on a terminal. */
+enum report_tone { REPORT_PLAINLY, REPORT_GOOD, REPORT_WARNING, REPORT_ERROR };
+
+/* One line "PROGRAM: KIND SUBJECT: TEXT" on stderr, in one piece, whoever else writes; above the
+   bars, if there are any. kind may be empty, subject NULL. */
+void report_line(enum report_tone tone, const char *kind, const char *subject, const char *text);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "signals.h"
 
+#include "screen.h"
+
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -9,15 +11,21 @@
 static struct pf_engine *_Atomic watched;
 static atomic_int caught;
 
+static void end_at_once(int number)
+{
+    screen_abandon();
+    _exit(128 + number);
+}
+
 static void on_signal(int number)
 {
     if (atomic_exchange(&caught, number))
-        _exit(128 + number);
+        end_at_once(number);
     struct pf_engine *engine = atomic_load(&watched);
     if (engine)
         pf_engine_cancel(engine);
     else
-        _exit(128 + number);
+        end_at_once(number);
 }
 
 void signals_watch(struct pf_engine *engine)

@@ -3,24 +3,21 @@
 
 #include "array.h"
 #include "fs.h"
+#include "generation.h"
+#include "message.h"
 #include "pkgname.h"
+#include "trash.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_FOLDER   "/var/lock/subsys"
-#define LOCK_FILE     "/var/lock/subsys/lxc-plamo"
-#define OWN_LOCK      ".plamo-fast.lock"
-#define MANIFEST      ".plamo-fast.manifest.json"
-#define TRASH         ".plamo-fast-trash"
-#define LOCK_RETRY_MS 100
+#define MANIFEST ".plamo-fast.manifest.json"
 
 /* A manifest of a million packages is smaller than this. */
 #define MAX_MANIFEST_BYTES (512u << 20)
@@ -28,7 +25,7 @@
 static int check_name_part(const char *what, const char *text, struct pf_error *err)
 {
     if (*text == '\0' || strlen(text) > 64 || strchr(text, '/') || *text == '.')
-        return pf_error_set(err, PF_E_INVALID, "\"%s\" is not a %s", text, what);
+        return pf_error_set(err, PF_E_INVALID, "\"%s\" is not a %s", text, pf_message(what));
     return 0;
 }
 
@@ -42,12 +39,17 @@ int pf_cache_open(const char *path, const char *release, const char *arch, struc
         return failed;
     struct pf_cache *cache = calloc(1, sizeof *cache);
     if (!cache)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
-    cache->base_fd = cache->lock_fd = -1;
+        return pf_error_memory(err);
+    cache->base_fd = cache->lock_fd = cache->builder_fd = cache->names_fd = -1;
     snprintf(cache->partial, sizeof cache->partial, "partial-plamo-%s-%s", release, arch);
     snprintf(cache->complete, sizeof cache->complete, "cache-plamo-%s-%s", release, arch);
     snprintf(cache->root, sizeof cache->root, "rootfs-plamo-%s-%s", release, arch);
     snprintf(cache->work, sizeof cache->work, ".plamo-fast-work-%s-%s", release, arch);
+    snprintf(cache->kept, sizeof cache->kept, "kept-plamo-%s-%s", release, arch);
+    snprintf(cache->builder_lock, sizeof cache->builder_lock, ".plamo-fast-%s-%s.builder.lock",
+             release, arch);
+    snprintf(cache->names_lock, sizeof cache->names_lock, ".plamo-fast-%s-%s.names.lock", release,
+             arch);
     if (pf_fs_make_folders(AT_FDCWD, path, 0755) == 0)
         cache->base_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* As given where that is absolute: it becomes part of the records, as the shell has it. */
@@ -66,60 +68,13 @@ void pf_cache_close(struct pf_cache *cache)
 {
     if (!cache)
         return;
+    pf_close_at(&cache->names_fd);
     pf_close_at(&cache->lock_fd);
+    pf_close_at(&cache->builder_fd);
     pf_close_at(&cache->base_fd);
     free(cache->lock_path);
     free(cache->base);
     free(cache);
-}
-
-/* Where this user cannot have the template's lock file, the template cannot run either. Any other
-   failure is no reason to work on one cache under two locks. */
-static int open_lock(struct pf_cache *cache, struct pf_error *err)
-{
-    if (mkdir(LOCK_FOLDER, 0755) == 0 || errno == EEXIST)
-        cache->lock_fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (cache->lock_fd >= 0) {
-        cache->lock_path = strdup(LOCK_FILE);
-    } else if (errno != EACCES && errno != EPERM && errno != EROFS && errno != ENOENT &&
-               errno != ENOTDIR) {
-        return pf_error_errno(err, "lock file %s", LOCK_FILE);
-    } else {
-        cache->lock_fd =
-            openat(cache->base_fd, OWN_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-        if (cache->lock_fd < 0)
-            return pf_error_errno(err, "lock file %s/%s", cache->base, OWN_LOCK);
-        if (asprintf(&cache->lock_path, "%s/%s", cache->base, OWN_LOCK) < 0)
-            cache->lock_path = NULL;
-    }
-    return cache->lock_path ? 0 : pf_error_set(err, PF_E_SYSTEM, "out of memory");
-}
-
-int pf_cache_lock(struct pf_cache *cache, enum pf_cache_lock mode, unsigned timeout_s,
-                  struct pf_events *events, const atomic_bool *cancel, struct pf_error *err)
-{
-    int failed = cache->lock_fd < 0 ? open_lock(cache, err) : 0;
-    if (failed)
-        return failed;
-    int operation = (mode == PF_CACHE_SHARED ? LOCK_SH : LOCK_EX) | LOCK_NB;
-    uint64_t tries = timeout_s * UINT64_C(1000) / LOCK_RETRY_MS;
-    for (uint64_t i = 0; flock(cache->lock_fd, operation) < 0; i++) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return pf_error_errno(err, "locking %s", cache->lock_path);
-        if (cancel && atomic_load(cancel))
-            return pf_error_set(err, PF_E_CANCELLED, "stopped while waiting for %s",
-                                cache->lock_path);
-        if (i == 0)
-            pf_events_text(events, PF_EVENT_LOCK_WAIT, NULL,
-                           "waiting up to %u s for another build that holds %s", timeout_s,
-                           cache->lock_path);
-        if (i == tries)
-            return pf_error_set(err, PF_E_BUSY,
-                                "another build holds %s for more than %u s; try again later",
-                                cache->lock_path, timeout_s);
-        nanosleep(&(struct timespec){.tv_nsec = LOCK_RETRY_MS * 1000000L}, NULL);
-    }
-    return 0;
 }
 
 int pf_cache_has(const struct pf_cache *cache, const char *name, struct pf_error *err)
@@ -253,7 +208,7 @@ int pf_cache_read(const struct pf_cache *cache, struct pf_manifest *manifest,
     int failed = 0;
     if (status)
         failed = status < 0 ? pf_error_errno(err, "%s/%s", cache->base, cache->complete)
-                            : pf_error_set(err, PF_E_SYSTEM, "out of memory");
+                            : pf_error_memory(err);
     struct pf_error why = {0};
     if (!failed && read_manifest(fd, manifest, &why) == 0) {
         if (manifest_fits(manifest, &scan)) {
@@ -273,10 +228,27 @@ int pf_cache_read(const struct pf_cache *cache, struct pf_manifest *manifest,
     return failed;
 }
 
+int pf_cache_read_manifest(const struct pf_cache *cache, struct pf_manifest *manifest,
+                           struct pf_error *err)
+{
+    struct pf_error why = {0};
+    *manifest = (struct pf_manifest){0};
+    pf_auto_fd int fd = pf_cache_open_folder(cache, cache->complete, err);
+    if (fd < 0)
+        return fd;
+    int failed = read_manifest(fd, manifest, &why);
+    if (!failed || why.sys_errno == ENOENT)
+        return !failed;
+    if (err)
+        *err = why;
+    return pf_error_context(err, "%s/%s", cache->base, cache->complete);
+}
+
 /* What was written below fd is on the disk, also after a power cut. */
 static int flush(int fd, const struct pf_cache *cache, struct pf_error *err)
 {
-    return syncfs(fd) < 0 ? pf_error_errno(err, "flushing the file system of %s", cache->base) : 0;
+    return pf_fs_sync(fd) < 0 ? pf_error_errno(err, "flushing the file system of %s", cache->base)
+                              : 0;
 }
 
 static int rename_new(const struct pf_cache *cache, int from_fd, const char *from, const char *to,
@@ -292,12 +264,15 @@ static int rename_new(const struct pf_cache *cache, int from_fd, const char *fro
     return pf_error_errno(err, "renaming %s to %s/%s", from, cache->base, to);
 }
 
-int pf_cache_complete(const struct pf_cache *cache, const struct pf_manifest *manifest,
-                      struct pf_error *err)
+static int purge_folder(const struct pf_cache *cache, const char *name, struct pf_error *err)
 {
-    pf_auto_fd int fd = pf_cache_open_folder(cache, cache->partial, err);
-    if (fd < 0)
-        return fd;
+    int moved = pf_trash_put(cache->base_fd, name, err);
+    int failed = moved > 0 ? pf_trash_empty(cache->base_fd, err) : moved;
+    return failed ? pf_error_context(err, "removing %s/%s", cache->base, name) : 0;
+}
+
+static int write_manifest(int fd, const struct pf_manifest *manifest, struct pf_error *err)
+{
     pf_auto_free char *text = NULL;
     int failed = pf_manifest_write(manifest, &text, err);
     if (!failed)
@@ -306,16 +281,85 @@ int pf_cache_complete(const struct pf_cache *cache, const struct pf_manifest *ma
              PF_E_INVALID) /* a name that JSON cannot hold: the order is in the ctimes too */
         failed =
             unlinkat(fd, MANIFEST, 0) < 0 && errno != ENOENT ? pf_error_errno(err, MANIFEST) : 0;
-    if (!failed)
-        failed = flush(fd, cache, err);
-    if (!failed)
-        failed = rename_new(cache, cache->base_fd, cache->partial, cache->complete, err);
     return failed;
+}
+
+int pf_cache_write_manifest(const struct pf_cache *cache, const struct pf_manifest *manifest,
+                            struct pf_error *err)
+{
+    pf_auto_fd int fd = pf_cache_open_folder(cache, cache->complete, err);
+    return fd < 0 ? fd : write_manifest(fd, manifest, err);
+}
+
+static int end_partial(const struct pf_cache *cache, const struct pf_manifest *manifest,
+                       struct pf_error *err)
+{
+    pf_auto_fd int fd = pf_cache_open_folder(cache, cache->partial, err);
+    if (fd < 0)
+        return fd;
+    int failed = write_manifest(fd, manifest, err);
+    return failed ? failed : flush(fd, cache, err);
+}
+
+int pf_cache_complete(const struct pf_cache *cache, const struct pf_manifest *manifest,
+                      struct pf_error *err)
+{
+    int failed = end_partial(cache, manifest, err);
+    return failed ? failed
+                  : rename_new(cache, cache->base_fd, cache->partial, cache->complete, err);
+}
+
+int pf_cache_begin_exchange(const struct pf_cache *cache, const struct pf_manifest *manifest,
+                            struct pf_error *err)
+{
+    int failed = end_partial(cache, manifest, err);
+    pf_auto_fd int fd = failed ? -1 : pf_cache_open_folder(cache, cache->work, err);
+    if (failed || fd < 0)
+        return failed ? failed : fd;
+    return flush(fd, cache, err);
+}
+
+/* Where the file system cannot exchange two names there is no complete folder for a moment. */
+static int exchange_packages(const struct pf_cache *cache, struct pf_error *err)
+{
+    int fd = cache->base_fd;
+    int has = pf_cache_has(cache, cache->complete, err);
+    if (has < 0 ||
+        (has && renameat2(fd, cache->partial, fd, cache->complete, RENAME_EXCHANGE) == 0))
+        return has < 0 ? has : 0;
+    int moved = has ? pf_trash_put(fd, cache->complete, err) : 0;
+    return moved < 0 ? moved : rename_new(cache, fd, cache->partial, cache->complete, err);
+}
+
+int pf_cache_exchange(const struct pf_cache *cache, struct pf_error *err)
+{
+    pf_auto_fd int work_fd = pf_cache_open_folder(cache, cache->work, err);
+    if (work_fd < 0)
+        return work_fd;
+    int failed = pf_trash_put(cache->base_fd, cache->root, err);
+    if (failed >= 0)
+        failed = exchange_packages(cache, err);
+    return failed ? failed : rename_new(cache, work_fd, "root", cache->root, err);
+}
+
+int pf_cache_end_exchange(const struct pf_cache *cache, unsigned keep, struct pf_error *err)
+{
+    int has = pf_cache_has(cache, cache->partial, err);
+    int failed = has < 0 ? has : 0;
+    if (has > 0 && keep)
+        failed = pf_generation_keep(cache->base_fd, cache->partial, cache->kept, keep, err);
+    else if (has > 0)
+        failed = purge_folder(cache, cache->partial, err);
+    if (!failed)
+        failed = pf_trash_empty(cache->base_fd, err);
+    return failed ? pf_error_context(err, "cache folder %s", cache->base) : 0;
 }
 
 int pf_cache_remove_work(const struct pf_cache *cache, struct pf_error *err)
 {
     int failed = pf_fs_remove_tree(cache->base_fd, cache->work, err);
+    if (!failed)
+        failed = pf_trash_empty(cache->base_fd, err);
     return failed ? pf_error_context(err, "cache folder %s", cache->base) : 0;
 }
 
@@ -331,8 +375,6 @@ static int make_own_folder(int dir_fd, const char *name, mode_t mode)
 int pf_cache_begin_root(const struct pf_cache *cache, struct pf_error *err)
 {
     int failed = pf_cache_remove_work(cache, err);
-    if (!failed)
-        failed = pf_fs_remove_tree(cache->base_fd, TRASH, err);
     if (failed)
         return failed;
     if (make_own_folder(cache->base_fd, cache->work, 0700) < 0)
@@ -354,21 +396,17 @@ int pf_cache_publish_root(const struct pf_cache *cache, struct pf_error *err)
     return failed ? failed : rename_new(cache, fd, "root", cache->root, err);
 }
 
-/* By a rename first: a purge that is killed leaves no half of a root under its name. */
-static int purge_folder(const struct pf_cache *cache, const char *name, struct pf_error *err)
+int pf_cache_remove_partial(const struct pf_cache *cache, struct pf_error *err)
 {
-    int failed = pf_fs_remove_tree(cache->base_fd, TRASH, err);
-    if (!failed && renameat(cache->base_fd, name, cache->base_fd, TRASH) < 0)
-        return errno == ENOENT ? 0 : pf_error_errno(err, "removing %s/%s", cache->base, name);
-    if (!failed)
-        failed = pf_fs_remove_tree(cache->base_fd, TRASH, err);
-    return failed ? pf_error_context(err, "removing %s/%s", cache->base, name) : 0;
+    return purge_folder(cache, cache->partial, err);
 }
 
 int pf_cache_purge(const struct pf_cache *cache, struct pf_error *err)
 {
     int failed = purge_folder(cache, cache->root, err);
-    return failed ? failed : purge_folder(cache, cache->complete, err);
+    if (!failed)
+        failed = purge_folder(cache, cache->complete, err);
+    return failed ? failed : pf_cache_remove_work(cache, err);
 }
 
 int pf_cache_stamp(struct pf_stamper *stamper, const char *file, struct pf_error *err)

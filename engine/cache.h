@@ -13,31 +13,30 @@
 #include <stdbool.h>
 #include <time.h>
 
+/* The lock that the shell template uses, too. */
+#define PF_CACHE_LOCK_FILE "/var/lock/subsys/lxc-plamo"
+
 struct pf_cache {
     int base_fd; /* the folder LXC_CACHE_PATH names */
-    int lock_fd; /* -1: not open */
     char *base;  /* its absolute path */
+    /* For cachelock.h; -1: not open. */
+    int lock_fd, builder_fd, names_fd;
     char *lock_path;
     /* Names below base_fd: */
     char partial[NAME_MAX + 1];  /* while downloading: partial-plamo-RELEASE-ARCH */
     char complete[NAME_MAX + 1]; /* all downloaded: cache-plamo-RELEASE-ARCH */
     char root[NAME_MAX + 1];     /* the installed root: rootfs-plamo-RELEASE-ARCH */
-    char work[NAME_MAX + 1];     /* the root while it is built; only under the exclusive lock */
+    char work[NAME_MAX + 1];     /* the root while it is built */
+    char kept[NAME_MAX + 1];     /* with a time behind it: see generation.h */
+    char builder_lock[NAME_MAX + 1], names_lock[NAME_MAX + 1];
 };
+
+/* "The exclusive lock" and "the builder's lock" are those of cachelock.h. */
 
 /* Opens (and makes) the cache folder. release and arch become parts of names: no slashes. */
 int pf_cache_open(const char *path, const char *release, const char *arch, struct pf_cache **out,
                   struct pf_error *err);
 void pf_cache_close(struct pf_cache *cache); /* lets a lock go; NULL is fine */
-
-enum pf_cache_lock { PF_CACHE_SHARED, PF_CACHE_EXCLUSIVE };
-
-/* Takes (or converts to) the lock that the shell template uses too: flock(2) on
-   /var/lock/subsys/lxc-plamo, or, where this user may not write there, on a file in the cache
-   folder. A conversion may let others in between: look again at what was found before. Waits up to
-   timeout_s (PF_E_BUSY then), with one PF_EVENT_LOCK_WAIT. */
-int pf_cache_lock(struct pf_cache *cache, enum pf_cache_lock mode, unsigned timeout_s,
-                  struct pf_events *events, const atomic_bool *cancel, struct pf_error *err);
 
 /* Is there such a folder (not a link) below the cache folder? Returns 1, 0 or a negative code. */
 int pf_cache_has(const struct pf_cache *cache, const char *name, struct pf_error *err);
@@ -51,8 +50,17 @@ int pf_cache_open_folder(const struct pf_cache *cache, const char *name, struct 
 int pf_cache_read(const struct pf_cache *cache, struct pf_manifest *manifest,
                   struct pf_events *events, struct pf_error *err);
 
-/* Makes the partial folder a complete one: writes the manifest, flushes the file system, renames.
- */
+/* The manifest of the complete folder as it was written, whatever the folder has now. 1: there is
+   one; 0: none; PF_E_CORRUPT: it is damaged. The caller ends *manifest with pf_manifest_end. */
+int pf_cache_read_manifest(const struct pf_cache *cache, struct pf_manifest *manifest,
+                           struct pf_error *err);
+
+/* Writes the manifest of the complete folder anew. Under the exclusive or the builder's lock. */
+int pf_cache_write_manifest(const struct pf_cache *cache, const struct pf_manifest *manifest,
+                            struct pf_error *err);
+
+/* Makes the partial folder the complete one, where there is none: writes the manifest, flushes the
+   file system, renames. Under the exclusive lock. */
 int pf_cache_complete(const struct pf_cache *cache, const struct pf_manifest *manifest,
                       struct pf_error *err);
 
@@ -62,10 +70,31 @@ int pf_cache_begin_root(const struct pf_cache *cache, struct pf_error *err);
 /* Flushes the file system, then gives the built root its final name by one rename. */
 int pf_cache_publish_root(const struct pf_cache *cache, struct pf_error *err);
 
-/* Removes what an earlier run may have left, and what this one leaves after a failure. */
+/* An update takes three steps. First all that takes long: the partial folder gets its manifest, and
+   it and the built root are flushed. Under the builder's lock, or the exclusive one. */
+int pf_cache_begin_exchange(const struct pf_cache *cache, const struct pf_manifest *manifest,
+                            struct pf_error *err);
+
+/* Then a few renames, with the names' lock held exclusively: packages and root get their final
+   names, the old packages the partial folder's; the old root is moved aside. It goes first: should
+   this be killed in between, there is no root for a while, and the next build makes one of the
+   packages that are there then, old or new. */
+int pf_cache_exchange(const struct pf_cache *cache, struct pf_error *err);
+
+/* At last the old packages are kept among the last `keep` of them (see generation.h), or removed
+   where that is 0; the old root is removed when nobody holds it. */
+int pf_cache_end_exchange(const struct pf_cache *cache, unsigned keep, struct pf_error *err);
+
+/* Removes the partial folder: what it has is not needed. Under the exclusive or the builder's lock.
+ */
+int pf_cache_remove_partial(const struct pf_cache *cache, struct pf_error *err);
+
+/* Removes what an earlier run may have left, and what this one leaves after a failure. Under the
+   exclusive or the builder's lock. What is aside and held stays. */
 int pf_cache_remove_work(const struct pf_cache *cache, struct pf_error *err);
 
-/* Removes the complete download folder and the installed root. Under the exclusive lock. */
+/* Removes the complete download folder, the installed root, and what killed runs have left. Under
+   the exclusive lock. */
 int pf_cache_purge(const struct pf_cache *cache, struct pf_error *err);
 
 /* Gives files increasing ctimes, so that `ls -cr` lists them in plan order. */

@@ -8,4 +8,7 @@
 /* Milliseconds since some point in the past, whatever is done to the wall clock. */
 int64_t pf_clock_ms(void);
 
+/* The same in nanoseconds: CLOCK_MONOTONIC. */
+int64_t pf_clock_ns(void);
+
 #endif

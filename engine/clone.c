@@ -2,6 +2,7 @@
 #include "clone.h"
 
 #include "array.h"
+#include "clock.h"
 #include "copyfile.h"
 #include "fs.h"
 #include "resolve.h"
@@ -16,6 +17,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* How much a worker copies before it looks at the clock. */
+#define ENTRIES_A_TELL 64
+#define BYTES_A_TELL   (4u << 20)
 
 /* A folder that exists on both sides and is still to be filled. */
 struct folder {
@@ -33,8 +38,10 @@ struct linked {
 struct clone {
     int from_fd, to_fd;
     dev_t device;
-    const atomic_bool *cancel;
+    const struct pf_clone_settings *settings;
     struct pf_copyfile copyfile; /* what the two file systems can do; its fields are atomic */
+    atomic_uint_fast64_t entries, bytes; /* copied so far, but for what workers have not told yet */
+    atomic_int_fast64_t told_ms;         /* when an event was last sent */
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* a folder was added, the last one is done, or stop */
     /* All below: under mutex. */
@@ -51,6 +58,7 @@ struct clone {
 struct worker {
     struct clone *clone;
     struct pf_clone_result result;
+    struct pf_clone_result told; /* what of it has been added to the clone's sums */
     struct pf_error error;
 };
 
@@ -160,6 +168,29 @@ static int copy_leaf(struct worker *w, int from_fd, int to_fd, const char *name,
     return copy_special(w, to_fd, name, st);
 }
 
+/* Now and then: adds what this worker has done to the sums; one of them tells. */
+static void tell(struct worker *w)
+{
+    struct clone *clone = w->clone;
+    if (w->result.entries - w->told.entries < ENTRIES_A_TELL &&
+        w->result.bytes - w->told.bytes < BYTES_A_TELL)
+        return;
+    uint64_t entries = w->result.entries - w->told.entries;
+    uint64_t bytes = w->result.bytes - w->told.bytes;
+    w->told = w->result;
+    entries += atomic_fetch_add_explicit(&clone->entries, entries, memory_order_relaxed);
+    bytes += atomic_fetch_add_explicit(&clone->bytes, bytes, memory_order_relaxed);
+    int64_t now = pf_clock_ms();
+    int_fast64_t told = atomic_load_explicit(&clone->told_ms, memory_order_relaxed);
+    if (now - told < PF_EVENT_INTERVAL_MS ||
+        !atomic_compare_exchange_strong(&clone->told_ms, &told, now))
+        return;
+    pf_events_send(clone->settings->events, &(struct pf_event){.type = PF_EVENT_COPYING,
+                                                               .subject = clone->settings->subject,
+                                                               .index = entries,
+                                                               .bytes = bytes});
+}
+
 static int copy_entry(struct worker *w, const struct folder *folder, int from_fd, int to_fd,
                       const char *name)
 {
@@ -194,6 +225,7 @@ static int finish_folder(const struct worker *w, int from_fd, int to_fd, const s
 static int fill_folder(struct worker *w, const struct folder *folder)
 {
     struct clone *clone = w->clone;
+    const atomic_bool *cancel = clone->settings->cancel;
     bool is_root = strcmp(folder->path, ".") == 0;
     pf_auto_fd int to = pf_resolve_beneath(clone->to_fd, folder->path, O_RDONLY | O_DIRECTORY, 0);
     int from = pf_resolve_beneath(clone->from_fd, folder->path, O_RDONLY | O_DIRECTORY, 0);
@@ -213,10 +245,11 @@ static int fill_folder(struct worker *w, const struct folder *folder)
     while (!failed && (is_root || folder->st.st_dev == clone->device) && (entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        if (clone->cancel && atomic_load_explicit(clone->cancel, memory_order_relaxed))
+        if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
             failed = pf_error_set(&w->error, PF_E_CANCELLED, "stopped");
         else if (copy_entry(w, folder, from, to, entry->d_name) < 0)
             failed = fail(w, folder->path, entry->d_name);
+        tell(w);
         errno = 0;
     }
     if (!failed && errno)
@@ -336,13 +369,19 @@ static void run_workers(struct clone *clone, unsigned threads)
 int pf_clone_tree(int from_fd, int to_fd, const struct pf_clone_settings *settings,
                   struct pf_clone_result *result, struct pf_error *err)
 {
-    struct clone clone = {.from_fd = from_fd, .to_fd = to_fd, .cancel = settings->cancel};
+    struct clone clone = {.from_fd = from_fd, .to_fd = to_fd, .settings = settings};
     struct stat st;
     if (fstat(from_fd, &st) < 0)
         return pf_error_errno(err, "reading the root to copy");
     clone.device = st.st_dev;
+    atomic_init(&clone.entries, 0);
+    atomic_init(&clone.bytes, 0);
+    atomic_init(&clone.told_ms, pf_clock_ms());
     pf_copyfile_init(&clone.copyfile);
-    clone.copyfile.inherits = pf_fs_inherits(to_fd);
+    int inherits = pf_fs_inherits(to_fd);
+    if (inherits < 0)
+        return pf_error_errno(err, "trying the folder to copy to");
+    clone.copyfile.inherits = inherits;
     pthread_mutex_init(&clone.mutex, NULL);
     pthread_cond_init(&clone.changed, NULL);
     if (add_folder(&clone, ".", &st) < 0)

@@ -5,6 +5,7 @@
 #define PF_CLONE_H
 
 #include "error.h"
+#include "event.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -13,6 +14,8 @@
 struct pf_clone_settings {
     unsigned threads;          /* 0 counts as 1 */
     const atomic_bool *cancel; /* may be NULL */
+    struct pf_events *events;  /* told how far it is; may be NULL */
+    const char *subject;       /* of these events */
 };
 
 struct pf_clone_result {

@@ -3,6 +3,7 @@
 
 #include "array.h"
 #include "fs.h"
+#include "message.h"
 #include "names.h"
 #include "resolve.h"
 
@@ -14,6 +15,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* A record that is larger is not looked into. */
+#define MAX_RECORD_BYTES (64u << 20)
 
 /* A folder that packages brought, and what the last of them said. */
 struct folder_time {
@@ -69,10 +73,50 @@ static int system_error(const struct merge *m, uint32_t node)
     return pf_error_errno(m->err, "%s", path_of(m, node, path));
 }
 
+/* A record that is looked through for a path. */
+struct owner_search {
+    const char *path;
+    char owner[NAME_MAX + 1];
+};
+
+static bool lists(const char *record, const char *path)
+{
+    const char *line = strstr(record, "\nFILE LIST:\n");
+    size_t length = strlen(path);
+    while (line && (line = strchr(line, '\n'))) {
+        line++;
+        line += strncmp(line, "./", 2) == 0 ? 2 : 0;
+        if (strncmp(line, path, length) == 0 && (line[length] == '\n' || line[length] == '/'))
+            return true;
+    }
+    return false;
+}
+
+static int search_record(void *ctx, int fd, const char *name)
+{
+    struct owner_search *search = ctx;
+    pf_auto_free char *text = NULL;
+    size_t length;
+    pf_auto_fd int file = pf_resolve_beneath(fd, name, O_RDONLY | O_NONBLOCK, 0);
+    if (file < 0 || pf_fs_read_fd(file, MAX_RECORD_BYTES, &text, &length, NULL))
+        return 0;
+    if (lists(text, search->path))
+        snprintf(search->owner, sizeof search->owner, "%s", name);
+    return search->owner[0] != '\0';
+}
+
+/* Names the other package too, where its record tells. */
 static int conflict(const struct merge *m, uint32_t node, const char *why)
 {
     char path[PATH_MAX];
-    return pf_error_set(m->err, PF_E_CONFLICT, "%s: %s", path_of(m, node, path), why);
+    struct owner_search search = {.path = path_of(m, node, path)};
+    pf_auto_fd int fd =
+        pf_resolve_in_root(m->commit->root_fd, "var/log/packages", O_RDONLY | O_DIRECTORY, 0);
+    if (fd >= 0)
+        pf_fs_each_name(fd, search_record, &search);
+    return pf_error_set(m->err, PF_E_CONFLICT,
+                        search.owner[0] ? N_("%s: %s (package %s brought it)") : "%s: %s%s",
+                        search.path, pf_message(why), search.owner);
 }
 
 static int rename_error(const struct merge *m, uint32_t node)
@@ -81,6 +125,8 @@ static int rename_error(const struct merge *m, uint32_t node)
         return conflict(m, node, "the root has a folder there, and this package a file");
     if (errno == ENOTDIR)
         return conflict(m, node, "the root has a file there, and this package a folder");
+    if (errno == ELOOP)
+        return conflict(m, node, "the root has a loop of links there, or a chain that is too long");
     return system_error(m, node);
 }
 
@@ -215,7 +261,9 @@ static int open_merged_parent(const struct merge *m, uint32_t node, int *fd)
         *fd = pf_resolve_in_root(m->commit->root_fd, parent, O_RDONLY | O_DIRECTORY, 0);
     if (*fd < 0 && errno == ENOTDIR)
         return conflict(m, node, "the root has a file where this package has a folder above it");
-    return *fd < 0 ? system_error(m, node) : 0;
+    if (*fd < 0 && errno == ENOENT)
+        return conflict(m, node, "the root has a link above it that leads nowhere");
+    return *fd < 0 ? rename_error(m, node) : 0;
 }
 
 static int merge_member(const struct merge *m, uint32_t node)
@@ -259,7 +307,7 @@ static int merge_in_order(const struct merge *m)
     pf_auto_free uint32_t *order = malloc(members->count * sizeof *order);
     uint32_t count = 0;
     if (!order)
-        return pf_error_set(m->err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(m->err);
     for (uint32_t i = 1; i < members->count; i++) {
         if (pf_members_is_explicit(members, i))
             order[count++] = i;
@@ -300,7 +348,7 @@ static int remember_times(const struct merge *m)
         char path[PATH_MAX];
         if (S_ISDIR(node->mode) && pf_members_is_explicit(m->members, i) &&
             remember_time(m->commit, path_of(m, i, path), node->mtime) < 0)
-            return pf_error_set(m->err, PF_E_SYSTEM, "out of memory");
+            return pf_error_memory(m->err);
     }
     return 0;
 }

@@ -1,161 +1,492 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "configure.h"
 
+#include "editfile.h"
 #include "fs.h"
+#include "message.h"
 #include "resolve.h"
+#include "script.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* A configuration file larger than this is none. */
-#define MAX_FILE_BYTES (16u << 20)
+#define MAX_TIMEZONE 255
 
-struct configure {
+/* One run over a root. */
+struct run {
     int root_fd;
-    const char *name;
+    struct pf_script_place place; /* its sandbox is opened when the first program is to run */
+    const struct pf_configure *wish;
     struct pf_events *events;
+    const atomic_bool *cancel;
     struct pf_error *err;
+    unsigned skipped_devices;
 };
 
-static int missing(const struct configure *c, const struct pf_edit *edit, const char *what)
+/* A name below usr/share/zoneinfo, as the time zone database forms them. */
+static bool is_timezone(const char *name)
 {
-    pf_events_text(c->events, PF_EVENT_WARNING, edit->path, "not edited: %s", what);
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    if (strlen(name) > MAX_TIMEZONE)
+        return false;
+    for (const char *p = name;; p++) {
+        if (!*p || !strchr(letters, *p))
+            return false;
+        p += strspn(p, letters);
+        p += strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-");
+        if (*p != '/')
+            return *p == '\0';
+    }
+}
+
+static int settle_network(const char *name, enum pf_edit_when *out, struct pf_error *err)
+{
+    *out = PF_WHEN_DHCP;
+    if (!name || strcmp(name, "dhcp") == 0)
+        return 0;
+    *out = PF_WHEN_NO_NETWORK;
+    if (strcmp(name, "none") == 0)
+        return 0;
+    return pf_error_set(err, PF_E_INVALID, "network \"%s\": there are dhcp and none", name);
+}
+
+static int check_name(const char *name, struct pf_error *err)
+{
+    bool ok =
+        *name && strlen(name) <= HOST_NAME_MAX && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+    for (const char *p = name; *p && ok; p++)
+        ok = *p != '/' && (unsigned char)*p > ' ' && *p != 0x7f;
+    return ok ? 0
+              : pf_error_set(err, PF_E_INVALID,
+                             "\"%s\" cannot be a container's name (at most %d bytes; no blanks, "
+                             "slashes or control characters)",
+                             name, HOST_NAME_MAX);
+}
+
+int pf_configure_settle(const struct pf_configure_wish *wish, const struct pf_profile *profile,
+                        struct pf_configure *out, struct pf_error *err)
+{
+    *out = (struct pf_configure){
+        .profile = profile,
+        .name = wish->name,
+        .no_sandbox = wish->no_sandbox,
+        .timezone = wish->timezone ? wish->timezone : profile->default_timezone,
+    };
+    int failed = check_name(wish->name, err);
+    if (failed)
+        return failed;
+    if (wish->timezone && !is_timezone(wish->timezone))
+        return pf_error_set(err, PF_E_INVALID,
+                            "\"%s\" is no time zone's name, as Europe/Berlin is one",
+                            wish->timezone);
+    failed = settle_network(wish->network, &out->network, err);
+    if (failed)
+        return failed;
+    const char *password = wish->root_password ? wish->root_password : profile->root_password;
+    out->default_password = password && !wish->root_password;
+    return password ? pf_rootpassword_read(password, &out->root_password, err) : 0;
+}
+
+void pf_configure_end(struct pf_configure *configure)
+{
+    pf_rootpassword_end(&configure->root_password);
+}
+
+static int missing(const struct run *r, const struct pf_edit *edit, const char *what)
+{
+    pf_events_text(r->events, PF_EVENT_WARNING, edit->path, "not edited: %s", pf_message(what));
     return 0;
 }
 
-/* What a missing file or folder is to an edit; anything else is a failure. */
-static int no_file(const struct configure *c, const struct pf_edit *edit, const char *what)
+/* What a missing file or folder, or something else in its place, is to an edit; anything else is a
+   failure. */
+static int no_file(const struct run *r, const struct pf_edit *edit, const char *what)
 {
-    if (errno == ENOENT || errno == ENOTDIR)
-        return missing(c, edit, what);
-    if (errno == ENXIO)
-        return missing(c, edit, "it is not a regular file");
-    return pf_error_errno(c->err, "editing %s", edit->path);
+    switch (errno) {
+    case ENOENT:
+    case ENOTDIR:
+        return missing(r, edit, what);
+    case ELOOP:
+        return missing(r, edit, "its links lead nowhere");
+    case ENXIO:
+    case EISDIR:
+    case ENOTEMPTY:
+        return missing(r, edit, "it is not a regular file");
+    default:
+        return pf_error_errno(r->err, "editing %s", edit->path);
+    }
 }
 
 /* Writes text, with the container's name in place of %N. */
-static int write_text(const struct configure *c, const struct pf_edit *edit, int flags)
+static int write_text(const struct run *r, const struct pf_edit *edit, int flags)
 {
     pf_auto_fd int fd =
-        pf_resolve_regular(c->root_fd, edit->path, O_WRONLY | O_CREAT | flags, 0644);
+        pf_resolve_regular(r->root_fd, edit->path, O_WRONLY | O_CREAT | flags, 0644);
     if (fd < 0)
-        return no_file(c, edit, "its folder is not there");
+        return no_file(r, edit, "its folder is not there");
     for (const char *p = edit->text; *p;) {
         bool name = p[0] == '%' && p[1] == 'N';
-        const char *piece = name ? c->name : p;
-        size_t length = name ? strlen(c->name) : 1 + strcspn(p + 1, "%");
+        const char *piece = name ? r->wish->name : p;
+        size_t length = name ? strlen(r->wish->name) : 1 + strcspn(p + 1, "%");
         if (pf_fs_write_all(fd, piece, length) < 0)
-            return pf_error_errno(c->err, "editing %s", edit->path);
+            return pf_error_errno(r->err, "editing %s", edit->path);
         p += name ? 2 : length;
     }
-    return close(pf_steal_fd(&fd)) < 0 ? pf_error_errno(c->err, "editing %s", edit->path) : 0;
+    return close(pf_steal_fd(&fd)) < 0 ? pf_error_errno(r->err, "editing %s", edit->path) : 0;
 }
 
-static int remove_file(const struct configure *c, const struct pf_edit *edit)
+static int remove_file(const struct run *r, const struct pf_edit *edit)
 {
     const char *leaf;
-    pf_auto_fd int fd = pf_resolve_parent(c->root_fd, edit->path, &leaf);
-    if ((fd < 0 || unlinkat(fd, leaf, 0) < 0) && errno != ENOENT && errno != ENOTDIR)
-        return pf_error_errno(c->err, "removing %s", edit->path);
+    pf_auto_fd int fd = pf_resolve_parent(r->root_fd, edit->path, &leaf);
+    if ((fd >= 0 && unlinkat(fd, leaf, 0) == 0) || errno == ENOENT || errno == ENOTDIR)
+        return 0;
+    return no_file(r, edit, "");
+}
+
+static int make_symlink(const struct run *r, const struct pf_edit *edit, const char *target)
+{
+    const char *leaf;
+    pf_auto_fd int fd = pf_resolve_parent(r->root_fd, edit->path, &leaf);
+    if (fd < 0)
+        return no_file(r, edit, "its folder is not there");
+    if (unlinkat(fd, leaf, 0) < 0 && errno != ENOENT)
+        return no_file(r, edit, "");
+    if (symlinkat(target, fd, leaf) < 0)
+        return pf_error_errno(r->err, "linking %s", edit->path);
     return 0;
 }
 
-static int make_symlink(const struct configure *c, const struct pf_edit *edit)
+static int set_timezone(const struct run *r, const struct pf_edit *edit)
 {
-    const char *leaf;
-    pf_auto_fd int fd = pf_resolve_parent(c->root_fd, edit->path, &leaf);
+    pf_auto_free char *target = NULL;
+    if (asprintf(&target, "%s%s", edit->text, r->wish->timezone) < 0) {
+        target = NULL;
+        return pf_error_memory(r->err);
+    }
+    int failed = make_symlink(r, edit, target);
+    if (failed)
+        return failed;
+    pf_auto_fd int fd = pf_resolve_regular(r->root_fd, edit->path, O_RDONLY, 0);
     if (fd < 0)
-        return no_file(c, edit, "its folder is not there");
-    if ((unlinkat(fd, leaf, 0) < 0 && errno != ENOENT) || symlinkat(edit->text, fd, leaf) < 0)
-        return pf_error_errno(c->err, "linking %s", edit->path);
+        pf_events_text(r->events, PF_EVENT_WARNING, edit->path, "the root has no time zone %s",
+                       r->wish->timezone);
     return 0;
 }
 
-/* 1: there is no such regular file, errno tells. */
-static int read_lines(const struct configure *c, const struct pf_edit *edit, char **text,
-                      size_t *length, struct stat *st)
+static int rename_file(const struct run *r, const struct pf_edit *edit)
 {
-    pf_auto_fd int fd = pf_resolve_regular(c->root_fd, edit->path, O_RDONLY, 0);
+    const char *leaf, *new_leaf;
+    pf_auto_fd int fd = pf_resolve_parent(r->root_fd, edit->path, &leaf);
     if (fd < 0)
-        return 1;
-    if (fstat(fd, st) < 0)
-        return pf_error_errno(c->err, "editing %s", edit->path);
-    int failed = pf_fs_read_fd(fd, MAX_FILE_BYTES, text, length, c->err);
-    return failed ? pf_error_context(c->err, "editing %s", edit->path) : 0;
+        return no_file(r, edit, "its folder is not there");
+    pf_auto_fd int new_fd = pf_resolve_parent(r->root_fd, edit->text, &new_leaf);
+    if (new_fd < 0 || renameat(fd, leaf, new_fd, new_leaf) < 0)
+        return no_file(r, edit, "the root has no such file");
+    return 0;
 }
 
-/* As sed -i has it: a new file with the old one's owner and mode takes the name. */
-static int replace_lines(const struct configure *c, const struct pf_edit *edit, const char *text,
-                         size_t length, const struct stat *st)
+static int change_mode(const struct run *r, const struct pf_edit *edit)
+{
+    pf_auto_fd int fd = pf_resolve_regular(r->root_fd, edit->path, O_RDONLY, 0);
+    if (fd < 0)
+        return no_file(r, edit, "the root has no such file");
+    if (fchmod(fd, edit->mode) < 0)
+        return pf_error_errno(r->err, "editing %s", edit->path);
+    return 0;
+}
+
+/* May a device node not be made here? One warning for all of them comes at the end. */
+static bool skip_device(struct run *r, const struct pf_edit *edit)
+{
+    if (errno != EPERM || !S_ISCHR(edit->mode))
+        return false;
+    r->skipped_devices++;
+    return true;
+}
+
+/* Beside the name first: where no node may be made, what has the name stays. */
+static int replace_node(struct run *r, const struct pf_edit *edit, int fd, const char *leaf)
+{
+    static const char temporary[] = ".plamo-fast.node";
+    dev_t device = makedev(edit->device_major, edit->device_minor);
+    unlinkat(fd, temporary, 0);
+    if (S_ISDIR(edit->mode)) {
+        if ((unlinkat(fd, leaf, 0) < 0 && errno != ENOENT) || mkdirat(fd, leaf, 0700) < 0 ||
+            fchmodat(fd, leaf, edit->mode & 07777, 0) < 0)
+            return pf_error_errno(r->err, "making %s", edit->path);
+        return 0;
+    }
+    if (mknodat(fd, temporary, (edit->mode & S_IFMT) | 0600, device) < 0)
+        return skip_device(r, edit) ? 0 : pf_error_errno(r->err, "making %s", edit->path);
+    if (fchmodat(fd, temporary, edit->mode & 07777, 0) == 0 &&
+        renameat(fd, temporary, fd, leaf) == 0)
+        return 0;
+    int number = errno;
+    unlinkat(fd, temporary, 0);
+    errno = number;
+    return no_file(r, edit, "");
+}
+
+static int make_node(struct run *r, const struct pf_edit *edit)
 {
     const char *leaf;
-    pf_auto_fd int fd = pf_resolve_parent(c->root_fd, edit->path, &leaf);
-    if (fd < 0)
-        return pf_error_errno(c->err, "editing %s", edit->path);
-    int failed = pf_fs_replace_file(fd, leaf, text, length, 0600, c->err);
-    if (!failed && (fchownat(fd, leaf, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-                    fchmodat(fd, leaf, st->st_mode & 07777, 0) < 0))
-        failed = pf_error_errno(c->err, "editing %s", edit->path);
-    return failed;
-}
-
-static int edit_lines(const struct configure *c, const struct pf_edit *edit)
-{
-    char *text = NULL;
-    size_t length = 0;
     struct stat st;
-    int failed = read_lines(c, edit, &text, &length, &st);
+    pf_auto_free char *folder =
+        strndup(edit->path, (size_t)(strrchr(edit->path, '/') - edit->path));
+    if (!folder)
+        return pf_error_memory(r->err);
+    if (pf_fs_make_folders_in_root(r->root_fd, folder, 0755) < 0)
+        return no_file(r, edit, "its folder cannot be made");
+    pf_auto_fd int fd = pf_resolve_parent(r->root_fd, edit->path, &leaf);
+    if (fd < 0)
+        return no_file(r, edit, "its folder is not there");
+    bool there = fstatat(fd, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!there && errno != ENOENT)
+        return pf_error_errno(r->err, "making %s", edit->path);
+    bool same =
+        there && (st.st_mode & S_IFMT) == (edit->mode & S_IFMT) &&
+        (!S_ISCHR(edit->mode) || st.st_rdev == makedev(edit->device_major, edit->device_minor));
+    if (!same)
+        return replace_node(r, edit, fd, leaf);
+    if ((st.st_mode & 07777) != (edit->mode & 07777) &&
+        fchmodat(fd, leaf, edit->mode & 07777, 0) < 0 && !skip_device(r, edit))
+        return pf_error_errno(r->err, "making %s", edit->path);
+    return 0;
+}
+
+static void report_unmatched(const struct run *r, const struct pf_edit *edit,
+                             const struct pf_textedit *line, const char *what)
+{
+    bool expected = pf_textedit_expects_match(line);
+    if (what)
+        pf_events_text(r->events, expected ? PF_EVENT_WARNING : PF_EVENT_NOTE, edit->path,
+                       expected ? N_("not edited: no line has \"%s\"") : N_("no line has \"%s\""),
+                       what);
+    else
+        pf_events_text(r->events, PF_EVENT_WARNING, edit->path,
+                       "not edited: no line to delete between \"%s\" and \"%s\"", line->match,
+                       line->until);
+}
+
+static int edit_lines(const struct run *r, const struct pf_edit *edit)
+{
+    struct pf_editfile file;
+    int failed = pf_editfile_read(r->root_fd, edit->path, &file, r->err);
     if (failed == 1)
-        return no_file(c, edit, "the root has no such file");
+        return no_file(r, edit, "the root has no such file");
+    size_t from = 0;
     for (const struct pf_textedit *line = edit->lines; !failed && line->match; line++) {
-        char *edited;
-        size_t edited_length, changed;
-        failed = pf_textedit_apply(line, text, length, &edited, &edited_length, &changed, c->err);
+        struct pf_textedit_result result;
+        failed = pf_textedit_apply(line, file.text, file.length, from, &result, r->err);
         if (failed)
             break;
-        if (changed == 0)
-            pf_events_text(c->events, PF_EVENT_NOTE, edit->path, "no line has \"%s\"", line->match);
-        free(text);
-        text = edited;
-        length = edited_length;
+        if (result.changed == 0)
+            report_unmatched(r, edit, line, result.missing);
+        else
+            from = result.next;
+        free(file.text);
+        file.text = result.text;
+        file.length = result.length;
     }
     if (!failed)
-        failed = replace_lines(c, edit, text, length, &st);
-    free(text);
+        failed = pf_editfile_replace(r->root_fd, edit->path, &file.st,
+                                     edit->kind == PF_EDIT_LINES_IN_PLACE, file.text, file.length,
+                                     r->err);
+    pf_editfile_end(&file);
     return failed;
 }
 
-int pf_configure_root(int root_fd, const struct pf_profile *profile, const char *name,
-                      struct pf_events *events, struct pf_error *err)
+/* A program's output, on its way to events. */
+struct lines {
+    const struct run *run;
+    const char *path;
+    size_t length;
+    char line[1024];
+};
+
+static void flush_line(struct lines *lines)
 {
-    struct configure c = {.root_fd = root_fd, .name = name, .events = events, .err = err};
-    for (const struct pf_edit *edit = profile->edits; edit->path; edit++) {
-        int failed = 0;
-        switch (edit->kind) {
-        case PF_EDIT_WRITE:
-            failed = write_text(&c, edit, O_TRUNC);
-            break;
-        case PF_EDIT_APPEND:
-            failed = write_text(&c, edit, O_APPEND);
-            break;
-        case PF_EDIT_REMOVE:
-            failed = remove_file(&c, edit);
-            break;
-        case PF_EDIT_SYMLINK:
-            failed = make_symlink(&c, edit);
-            break;
-        case PF_EDIT_LINES:
-            failed = edit_lines(&c, edit);
-            break;
-        }
-        if (failed)
-            return failed;
+    lines->line[lines->length] = '\0';
+    if (lines->length)
+        pf_events_text(lines->run->events, PF_EVENT_SCRIPT, lines->path, "%s", lines->line);
+    lines->length = 0;
+}
+
+static void on_output(void *ctx, const char *text, size_t length)
+{
+    struct lines *lines = ctx;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\n' || lines->length == sizeof lines->line - 1)
+            flush_line(lines);
+        if (text[i] != '\n')
+            lines->line[lines->length++] = text[i];
     }
+}
+
+static int open_place(struct run *r)
+{
+    r->place.root_fd = r->root_fd;
+    if (r->wish->no_sandbox || r->place.sandbox)
+        return 0;
+    return pf_script_open_sandbox(r->root_fd, &r->place.sandbox, r->err);
+}
+
+static int run_job(struct run *r, const struct pf_edit *edit, const struct pf_script_job *job)
+{
+    static const struct pf_script_limits limits = PF_SCRIPT_LIMITS_DEFAULT;
+    struct lines lines = {.run = r, .path = edit->path};
+    struct pf_script_output output = {.fn = on_output, .ctx = &lines};
+    int status = 0;
+    int failed = open_place(r);
+    if (!failed)
+        failed = pf_script_run_job(&r->place, job, &limits, &output, r->cancel, &status, r->err);
+    flush_line(&lines);
+    if (failed)
+        return pf_error_context(r->err, "%s", edit->path);
+    if (status == 126 || status == 127)
+        pf_events_text(r->events, PF_EVENT_WARNING, edit->path, "could not be run (status %d)",
+                       status);
+    else if (status)
+        pf_events_text(r->events, PF_EVENT_WARNING, edit->path, "ended with status %d", status);
     return 0;
+}
+
+static int run_program(struct run *r, const struct pf_edit *edit)
+{
+    pf_auto_free char *program = NULL;
+    pf_auto_fd int fd = pf_resolve_regular(r->root_fd, edit->path, O_RDONLY, 0);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENXIO)) {
+        pf_events_text(r->events, PF_EVENT_WARNING, edit->path,
+                       "not run: the root has no such file");
+        return 0;
+    }
+    if (fd < 0)
+        return pf_error_errno(r->err, "%s", edit->path);
+    if (asprintf(&program, "/%s", edit->path) < 0) {
+        program = NULL;
+        return pf_error_memory(r->err);
+    }
+    const char *const argv[] = {"chroot", ".", program, NULL};
+    return run_job(r, edit, &(struct pf_script_job){.argv = argv, .input_fd = -1});
+}
+
+/* Where the last `count` lines begin, as tail counts them. */
+static size_t before_last_lines(const char *text, size_t length, unsigned count)
+{
+    size_t at = length;
+    for (unsigned i = 0; i < count && at > 0; i++) {
+        const char *newline = memrchr(text, '\n', at - 1);
+        at = newline ? (size_t)(newline - text) + 1 : 0;
+    }
+    return at;
+}
+
+/* The program writes by its path, which must not lead it out of the root. */
+static bool leads_outside(const struct run *r, const char *path)
+{
+    const char *leaf;
+    struct stat inside, plain;
+    pf_auto_fd int fd = pf_resolve_parent(r->root_fd, path, &leaf);
+    pf_auto_free char *folder = strndup(path, (size_t)(strrchr(path, '/') - path));
+    if (fd < 0 || !folder || fstat(fd, &inside) < 0 || fstatat(r->root_fd, folder, &plain, 0) < 0)
+        return true;
+    return inside.st_dev != plain.st_dev || inside.st_ino != plain.st_ino;
+}
+
+static int generate(struct run *r, const struct pf_edit *edit)
+{
+    static const char *const argv[] = {"sh", "/proc/self/fd/3", NULL};
+    struct pf_editfile file;
+    int failed = pf_editfile_read(r->root_fd, edit->path, &file, r->err);
+    if (failed == 1) {
+        pf_events_text(r->events, PF_EVENT_WARNING, edit->makes,
+                       "not made: the root has no %s that makes it", edit->path);
+        return 0;
+    }
+    if (failed)
+        return failed;
+    if (leads_outside(r, edit->makes)) {
+        pf_events_text(r->events, PF_EVENT_WARNING, edit->makes,
+                       "not made: its folder is not there, or leads out of the root");
+        pf_editfile_end(&file);
+        return 0;
+    }
+    size_t used = before_last_lines(file.text, file.length, edit->drop_lines);
+    pf_auto_fd int fd = memfd_create("plamo-fast-script", MFD_CLOEXEC);
+    if (fd < 0 || pf_fs_write_all(fd, file.text, used) < 0 ||
+        pf_fs_write_all(fd, edit->text, strlen(edit->text)) < 0)
+        failed = pf_error_errno(r->err, "%s", edit->path);
+    pf_editfile_end(&file);
+    if (!failed)
+        failed = run_job(r, edit, &(struct pf_script_job){.argv = argv, .input_fd = fd});
+    return failed;
+}
+
+static int apply(struct run *r, const struct pf_edit *edit)
+{
+    switch (edit->kind) {
+    case PF_EDIT_WRITE:
+        return write_text(r, edit, O_TRUNC);
+    case PF_EDIT_APPEND:
+        return write_text(r, edit, O_APPEND);
+    case PF_EDIT_REMOVE:
+        return remove_file(r, edit);
+    case PF_EDIT_SYMLINK:
+        return make_symlink(r, edit, edit->text);
+    case PF_EDIT_TIMEZONE:
+        return set_timezone(r, edit);
+    case PF_EDIT_RENAME:
+        return rename_file(r, edit);
+    case PF_EDIT_CHMOD:
+        return change_mode(r, edit);
+    case PF_EDIT_NODE:
+        return make_node(r, edit);
+    case PF_EDIT_LINES:
+    case PF_EDIT_LINES_IN_PLACE:
+        return edit_lines(r, edit);
+    case PF_EDIT_GENERATE:
+        return generate(r, edit);
+    case PF_EDIT_RUN:
+        return run_program(r, edit);
+    }
+    return pf_error_set(r->err, PF_E_INVALID, "%s: no such kind of edit", edit->path);
+}
+
+static int set_password(const struct run *r)
+{
+    int failed = pf_rootpassword_apply(r->root_fd, &r->wish->root_password, r->events, r->err);
+    if (!failed && r->wish->default_password)
+        pf_events_text(r->events, PF_EVENT_WARNING, "etc/shadow",
+                       "root's password is this release's, which everybody knows: its own name; "
+                       "change it, or have another one set");
+    return failed ? pf_error_context(r->err, "setting root's password") : 0;
+}
+
+int pf_configure_root(int root_fd, const struct pf_configure *configure, struct pf_events *events,
+                      const atomic_bool *cancel, struct pf_error *err)
+{
+    struct run r = {
+        .root_fd = root_fd, .wish = configure, .events = events, .cancel = cancel, .err = err};
+    int failed = 0;
+    for (const struct pf_edit *edit = configure->profile->edits; edit->path && !failed; edit++) {
+        if (edit->when == PF_WHEN_ALWAYS || edit->when == configure->network)
+            failed = apply(&r, edit);
+    }
+    pf_sandbox_close(r.place.sandbox);
+    if (failed)
+        return failed;
+    if (r.skipped_devices)
+        pf_events_text(events, PF_EVENT_WARNING, NULL,
+                       "%u device nodes left out: this user may not make any", r.skipped_devices);
+    return set_password(&r);
 }

@@ -94,7 +94,7 @@ static int copy_data(struct pf_copyfile *c, int from, int to, const struct stat 
             return -1;
         at = hole;
     }
-    return ftruncate(to, st->st_size);
+    return pf_fs_set_length(to, st->st_size);
 }
 
 static int copy_xattr(int from, int to, const char *name)
@@ -165,5 +165,5 @@ int pf_copyfile_regular(struct pf_copyfile *c, int from_fd, int to_fd, const cha
     if ((!own && fchown(to, st->st_uid, st->st_gid) < 0) || pf_copyfile_xattrs(from, to) < 0 ||
         (mode && fchmod(to, st->st_mode & 07777) < 0) || futimens(to, times) < 0)
         return -1;
-    return close(pf_steal_fd(&to));
+    return pf_fs_close(&to);
 }

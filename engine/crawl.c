@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "crawl.h"
 
-#include "listing.h"
+#include "cleanup.h"
+#include "clock.h"
+#include "folderlist.h"
+#include "message.h"
+#include "mirrorpath.h"
+#include "mirrorsums.h"
+#include "nearest.h"
 
-#include <curl/curl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-/* An index page of a folder with a hundred thousand packages is smaller than this. */
-#define MAX_PAGE_BYTES (32u << 20)
+/* With other mirrors to ask, one that does not answer is not waited for. */
+#define HASTY_ATTEMPTS 2
 
-/* The index page of one folder. */
+/* How many names a message offers. */
+#define MAX_OFFERED 3
+
+/* One folder of the mirror. */
 struct folder {
     struct crawl *crawl;
-    struct folder **children; /* top folders: the sub-folders, in page order */
+    char *place; /* below the architecture's folder */
+    char *url;
+    struct folder **children; /* top folders: the sub-folders, in the listing's order */
     size_t child_count;
-    struct pf_listing listing;
+    struct pf_folderlist list;
     bool is_top;
 };
 
@@ -29,18 +39,21 @@ struct group {
     const char *name; /* as the user wrote it */
 };
 
+/* A walk over one mirror. */
 struct crawl {
     struct pf_fetch *fetch;
+    const struct pf_crawl_wish *wish;
+    const char *mirror;
+    struct pf_folderlist_server server;
+    struct pf_mirrorsums sums;
+    unsigned attempts;
     struct pf_events *events;
     struct pf_error *err;
+    bool unsafe;                  /* it failed because the server could not prove who it is */
+    const struct folder *missing; /* a top folder that the mirror does not have */
     struct group *groups;
     size_t group_count;
 };
-
-static int out_of_memory(struct crawl *crawl)
-{
-    return pf_error_set(crawl->err, PF_E_SYSTEM, "out of memory");
-}
 
 static void free_folder(struct folder *folder)
 {
@@ -49,138 +62,113 @@ static void free_folder(struct folder *folder)
     for (size_t i = 0; i < folder->child_count; i++)
         free_folder(folder->children[i]);
     free(folder->children);
-    pf_listing_end(&folder->listing);
+    pf_folderlist_end(&folder->list);
+    free(folder->place);
+    free(folder->url);
     free(folder);
 }
 
-static int on_page(void *ctx, const struct pf_fetch_result *result);
+static int on_listed(void *ctx, const struct pf_error *error, bool unsafe);
 
-static int ask_for(struct crawl *crawl, const char *url, bool is_top, struct folder **out)
+/* MIRROR/Plamo-RELEASE/ARCH/PLACE/ */
+static char *folder_url(const struct crawl *crawl, const char *place)
+{
+    pf_auto_free char *path = pf_mirrorpath(crawl->wish->release, crawl->wish->arch, place, NULL);
+    char *url = NULL;
+    if (!path || asprintf(&url, "%s/%s", crawl->mirror, path) < 0)
+        return NULL;
+    return url;
+}
+
+/* url NULL: where the place is on the mirror. *out is the caller's to free, also after an error. */
+static int ask_for(struct crawl *crawl, const char *place, const char *url, struct folder **out)
 {
     struct folder *folder = calloc(1, sizeof *folder);
     *out = folder;
     if (!folder)
-        return out_of_memory(crawl);
+        return pf_error_memory(crawl->err);
     folder->crawl = crawl;
-    folder->is_top = is_top;
-    return pf_fetch_page(crawl->fetch, url, MAX_PAGE_BYTES, on_page, folder, crawl->err);
+    folder->is_top = !url;
+    folder->place = strdup(place);
+    folder->url = url ? strdup(url) : folder_url(crawl, place);
+    if (!folder->place || !folder->url)
+        return pf_error_set(crawl->err, PF_E_INVALID, "\"%s\" cannot be made into a URL", place);
+    return pf_folderlist_ask(&folder->list, crawl->fetch, &crawl->server, folder->url,
+                             crawl->attempts, on_listed, folder, crawl->err);
+}
+
+/* wget does not go through links while it recurses, where it can see them (over FTP). */
+static bool is_followed(const struct pf_listing_entry *entry)
+{
+    return entry->folder && !entry->link && strcmp(entry->name, "old") != 0;
 }
 
 /* Two levels are taken: below a sub-folder nothing is followed. */
 static int ask_for_children(struct folder *folder)
 {
-    const struct pf_listing *listing = &folder->listing;
+    const struct pf_listing *listing = &folder->list.listing;
+    struct crawl *crawl = folder->crawl;
     folder->children = calloc(listing->count ? listing->count : 1, sizeof *folder->children);
     if (!folder->children)
-        return out_of_memory(folder->crawl);
+        return pf_error_memory(crawl->err);
     for (size_t i = 0; i < listing->count; i++) {
-        const struct pf_listing_entry *entry = &listing->entries[i];
-        if (!entry->folder || strcmp(entry->name, "old") == 0)
+        if (!is_followed(&listing->entries[i]))
             continue;
-        int failed =
-            ask_for(folder->crawl, entry->url, false, &folder->children[folder->child_count++]);
+        pf_auto_free char *place = NULL;
+        if (asprintf(&place, "%s/%s", folder->place, listing->entries[i].name) < 0) {
+            place = NULL;
+            return pf_error_memory(crawl->err);
+        }
+        int failed = ask_for(crawl, place, listing->entries[i].url,
+                             &folder->children[folder->child_count++]);
         if (failed)
             return failed;
     }
     return 0;
 }
 
-static int on_page(void *ctx, const struct pf_fetch_result *result)
+static int on_listed(void *ctx, const struct pf_error *error, bool unsafe)
 {
     struct folder *folder = ctx;
     struct crawl *crawl = folder->crawl;
-    if (result->error.code) {
-        *crawl->err = result->error;
-        return pf_error_context(crawl->err, "the mirror's index");
-    }
-    int failed = pf_listing_parse_html(result->data ? result->data : "", result->length,
-                                       result->effective_url, &folder->listing, crawl->err);
-    /* A page or an address that cannot be used is the mirror's fault. */
-    if (failed == PF_E_LIMIT || failed == PF_E_INVALID)
-        failed = crawl->err->code = PF_E_NETWORK;
-    if (failed)
-        return pf_error_context(crawl->err, "index page %s", result->url);
-    return folder->is_top ? ask_for_children(folder) : 0;
+    if (error->code == 0)
+        return folder->is_top ? ask_for_children(folder) : 0;
+    *crawl->err = *error;
+    crawl->unsafe = unsafe;
+    if (folder->is_top && error->code == PF_E_ABSENT)
+        crawl->missing = folder;
+    return error->code;
 }
 
-/* Appends "/component" for each component of path, percent-encoded. */
-static int append_path(FILE *url, const char *path)
+static int start_group(struct crawl *crawl, const char *above, const char *folder,
+                       struct group *group)
 {
-    for (const char *p = path + strspn(path, "/"); *p; p += strspn(p, "/")) {
-        size_t length = strcspn(p, "/");
-        char *escaped = length > NAME_MAX ? NULL : curl_easy_escape(NULL, p, (int)length);
-        if (!escaped)
-            return -1;
-        fprintf(url, "/%s", escaped);
-        curl_free(escaped);
-        p += length;
-    }
-    return 0;
-}
-
-/* MIRROR/Plamo-RELEASE/ARCH/ABOVE/FOLDER/ */
-static char *folder_url(const struct pf_crawl_wish *wish, const char *above, const char *folder)
-{
-    char *text = NULL;
-    size_t size;
-    size_t mirror_length = strlen(wish->mirror);
-    while (mirror_length && wish->mirror[mirror_length - 1] == '/')
-        mirror_length--;
-    FILE *url = open_memstream(&text, &size);
-    if (!url)
-        return NULL;
-    fprintf(url, "%.*s/Plamo-%s", (int)mirror_length, wish->mirror, wish->release);
-    int failed =
-        append_path(url, wish->arch) || append_path(url, above) || append_path(url, folder);
-    fputc('/', url);
-    if (fclose(url) != 0 || failed) {
-        free(text);
-        return NULL;
-    }
-    return text;
-}
-
-static bool has_dots(const char *path)
-{
-    for (const char *p = path; *p; p += strspn(p, "/")) {
-        size_t length = strcspn(p, "/");
-        if ((length == 1 && *p == '.') || (length == 2 && p[0] == '.' && p[1] == '.'))
-            return true;
-        p += length;
-    }
-    return false;
-}
-
-static int start_group(struct crawl *crawl, const struct pf_crawl_wish *wish, const char *above,
-                       const char *folder, struct group *group)
-{
-    if (*folder == '\0' || has_dots(folder))
+    if (*folder == '\0' || pf_mirrorpath_has_dots(folder))
         return pf_error_set(crawl->err, PF_E_INVALID, "\"%s\" is not the name of a folder", folder);
-    char *url = folder_url(wish, above, folder);
-    if (!url)
-        return pf_error_set(crawl->err, PF_E_INVALID, "\"%s\" cannot be made into a URL", folder);
-    int failed = ask_for(crawl, url, true, &group->top);
-    free(url);
-    return failed;
+    pf_auto_free char *place = NULL;
+    if (asprintf(&place, "%s%s%s", above, *above ? "/" : "", folder) < 0) {
+        place = NULL;
+        return pf_error_memory(crawl->err);
+    }
+    return ask_for(crawl, place, NULL, &group->top);
 }
 
-static int start_categories(struct crawl *crawl, const struct pf_crawl_wish *wish,
-                            const char *above, const char *const *names)
+static int start_categories(struct crawl *crawl, const char *above, const char *const *names)
 {
     for (; *names; names++) {
         struct group *group = &crawl->groups[crawl->group_count++];
         group->name = *names;
-        group->rule.ignore = wish->ignore;
-        int failed = start_group(crawl, wish, above, *names, group);
+        group->rule.ignore = crawl->wish->ignore;
+        int failed = start_group(crawl, above, *names, group);
         if (failed)
             return failed;
     }
     return 0;
 }
 
-static int start_addons(struct crawl *crawl, const struct pf_crawl_wish *wish)
+static int start_addons(struct crawl *crawl)
 {
-    for (const char *const *addon = wish->addons; *addon; addon++) {
+    for (const char *const *addon = crawl->wish->addons; *addon; addon++) {
         struct group *group = &crawl->groups[crawl->group_count++];
         const char *slash = strrchr(*addon, '/');
         group->name = *addon;
@@ -191,10 +179,10 @@ static int start_addons(struct crawl *crawl, const struct pf_crawl_wish *wish)
         char *folder = strndup(*addon, (size_t)(slash - *addon));
         if (!folder || asprintf(&group->pattern, "%s-*", slash + 1) < 0) {
             free(folder);
-            return out_of_memory(crawl);
+            return pf_error_memory(crawl->err);
         }
         group->rule.pattern = group->pattern;
-        int failed = start_group(crawl, wish, "", folder, group);
+        int failed = start_group(crawl, "", folder, group);
         free(folder);
         if (failed)
             return failed;
@@ -202,23 +190,75 @@ static int start_addons(struct crawl *crawl, const struct pf_crawl_wish *wish)
     return 0;
 }
 
+static int run(struct crawl *crawl)
+{
+    int failed = pf_fetch_run(crawl->fetch, NULL, NULL, crawl->err);
+    if (failed && crawl->sums.error.code) {
+        *crawl->err = crawl->sums.error;
+        crawl->unsafe = crawl->sums.unsafe;
+    }
+    return failed;
+}
+
 static size_t count_names(const char *const *names)
 {
     size_t count = 0;
-    while (names[count])
+    while (names && names[count])
         count++;
     return count;
+}
+
+/* A link that leads to no file is none: wget asks for it, hears that, and goes on. */
+static int on_link(void *ctx, const struct pf_fetch_result *result)
+{
+    struct pf_listing_entry *entry = ctx;
+    if (result->error.code == PF_E_ABSENT)
+        entry->folder = true;
+    else if (result->error.code == 0)
+        entry->size_bytes = result->size_bytes;
+    return 0;
+}
+
+/* Over FTP a listing may show a link and not where it leads. */
+static int ask_for_links(struct crawl *crawl, const struct pf_plan_rule *rule,
+                         struct pf_listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++) {
+        struct pf_listing_entry *entry = &listing->entries[i];
+        if (!entry->link || entry->folder || entry->size_bytes >= 0 ||
+            !pf_plan_takes(rule, entry->name))
+            continue;
+        int failed = pf_fetch_size(crawl->fetch, entry->url, on_link, entry, crawl->err);
+        if (failed)
+            return failed;
+    }
+    return 0;
+}
+
+static int settle_links(struct crawl *crawl)
+{
+    for (size_t g = 0; g < crawl->group_count; g++) {
+        struct group *group = &crawl->groups[g];
+        int failed = ask_for_links(crawl, &group->rule, &group->top->list.listing);
+        for (size_t i = 0; !failed && i < group->top->child_count; i++)
+            failed = ask_for_links(crawl, &group->rule, &group->top->children[i]->list.listing);
+        if (failed)
+            return failed;
+    }
+    return run(crawl);
 }
 
 static int make_plan(struct crawl *crawl, struct pf_plan *plan)
 {
     for (size_t g = 0; g < crawl->group_count; g++) {
         const struct group *group = &crawl->groups[g];
+        const struct folder *top = group->top;
         size_t before = plan->count;
-        int failed = pf_plan_add_folder(plan, &group->rule, &group->top->listing, crawl->err);
-        for (size_t i = 0; !failed && i < group->top->child_count; i++)
-            failed = pf_plan_add_folder(plan, &group->rule, &group->top->children[i]->listing,
-                                        crawl->err);
+        int failed =
+            pf_plan_add_folder(plan, &group->rule, &top->list.listing, top->place, crawl->err);
+        for (size_t i = 0; !failed && i < top->child_count; i++)
+            failed = pf_plan_add_folder(plan, &group->rule, &top->children[i]->list.listing,
+                                        top->children[i]->place, crawl->err);
         if (failed)
             return failed;
         if (plan->count == before)
@@ -228,31 +268,235 @@ static int make_plan(struct crawl *crawl, struct pf_plan *plan)
     return 0;
 }
 
+static int on_parent_listed(void *ctx, const struct pf_error *error, bool unsafe)
+{
+    (void)ctx;
+    (void)unsafe;
+    return error->code;
+}
+
+/* The folders beside one that is missing, or NULL where the mirror cannot be asked. The caller
+   frees the array; its names are the listing's. */
+static const char **folders_of(struct crawl *crawl, const char *place, struct pf_folderlist *list,
+                               size_t *count)
+{
+    pf_auto_free char *url = folder_url(crawl, place);
+    *count = 0;
+    if (!url ||
+        pf_folderlist_ask(list, crawl->fetch, &crawl->server, url, HASTY_ATTEMPTS, on_parent_listed,
+                          NULL, NULL) ||
+        pf_fetch_run(crawl->fetch, NULL, NULL, NULL))
+        return NULL;
+    const struct pf_listing *listing = &list->listing;
+    const char **names = calloc(listing->count + 1, sizeof *names);
+    for (size_t i = 0; names && i < listing->count; i++) {
+        if (listing->entries[i].folder)
+            names[(*count)++] = listing->entries[i].name;
+    }
+    return names;
+}
+
+static bool has_name(const char *const *names, const char *name)
+{
+    for (; names && *names; names++) {
+        if (strcmp(*names, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void offer(struct crawl *crawl, const char *name, const char *const *names, size_t count,
+                  const char *parent)
+{
+    const char *nearest[MAX_OFFERED];
+    size_t n = pf_nearest(name, names, count, MAX_OFFERED, nearest);
+    char text[512] = "";
+    for (size_t i = 0; i < n; i++) {
+        size_t length = strlen(text);
+        snprintf(text + length, sizeof text - length, "%s%s", i ? ", " : "", nearest[i]);
+    }
+    pf_error_set(crawl->err, PF_E_ABSENT,
+                 n ? N_("%s has no folder \"%s\"; did you mean %s?")
+                   : N_("%s has no folder \"%s\"%s"),
+                 parent, name, text);
+}
+
+/* Says of a top folder that is not there which ones there are. */
+static void name_the_nearest(struct crawl *crawl)
+{
+    const struct folder *folder = crawl->missing;
+    const char *slash = strrchr(folder->place, '/');
+    if (!slash)
+        return;
+    pf_auto_free char *parent = strndup(folder->place, (size_t)(slash - folder->place));
+    pf_auto_free char *parent_url = parent ? folder_url(crawl, parent) : NULL;
+    if (!parent_url)
+        return;
+    struct pf_folderlist list = {0};
+    size_t count;
+    const char **found = folders_of(crawl, parent, &list, &count);
+    const char *const *names = found;
+    if (!found) {
+        names = strcmp(parent, "plamo") == 0 ? crawl->wish->known_categories
+                                             : crawl->wish->known_contrib;
+        count = count_names(names);
+    }
+    /* A name that the release has: then it is not the name that is wrong. */
+    if (found || !has_name(names, slash + 1))
+        offer(crawl, slash + 1, names, count, parent_url);
+    free(found);
+    pf_folderlist_end(&list);
+}
+
+/* The list of all sums, where a mirror has one, lies at the top. */
+static int ask_for_top_sums(struct crawl *crawl)
+{
+    static const char file[] = "CHECKSUMS.md5";
+    if (!crawl->wish->checksums)
+        return 0;
+    pf_auto_free char *path = pf_mirrorpath(crawl->wish->release, crawl->wish->arch, "", file);
+    pf_auto_free char *url = NULL;
+    if (!path || asprintf(&url, "%s/%s", crawl->mirror, path) < 0) {
+        url = NULL;
+        return pf_error_memory(crawl->err);
+    }
+    return pf_mirrorsums_ask(&crawl->sums, url, "", file, crawl->err);
+}
+
+/* The lists that lie beside the packages. */
+static int ask_for_sums(struct crawl *crawl, const struct pf_plan *plan)
+{
+    for (size_t g = 0; g < crawl->group_count; g++) {
+        const struct folder *top = crawl->groups[g].top;
+        int failed = pf_mirrorsums_ask_folder(&crawl->sums, &top->list.listing, top->place, plan,
+                                              crawl->err);
+        for (size_t i = 0; !failed && i < top->child_count; i++)
+            failed = pf_mirrorsums_ask_folder(&crawl->sums, &top->children[i]->list.listing,
+                                              top->children[i]->place, plan, crawl->err);
+        if (failed)
+            return failed;
+    }
+    return 0;
+}
+
+static int add_sums(struct crawl *crawl, struct pf_plan *plan)
+{
+    if (!crawl->wish->checksums)
+        return 0;
+    int failed = ask_for_sums(crawl, plan);
+    if (!failed)
+        failed = run(crawl);
+    return failed ? failed : pf_mirrorsums_apply(&crawl->sums, plan, crawl->err);
+}
+
+static int start_all(struct crawl *crawl)
+{
+    int failed = start_categories(crawl, "plamo", crawl->wish->categories);
+    if (!failed)
+        failed = start_categories(crawl, "contrib", crawl->wish->contrib);
+    if (!failed)
+        failed = start_addons(crawl);
+    if (!failed)
+        failed = ask_for_top_sums(crawl);
+    return failed;
+}
+
+static void end_walk(struct crawl *crawl)
+{
+    for (size_t i = 0; i < crawl->group_count; i++) {
+        free_folder(crawl->groups[i].top);
+        free(crawl->groups[i].pattern);
+    }
+    free(crawl->groups);
+    pf_mirrorsums_end(&crawl->sums);
+}
+
+static bool has_package(const struct pf_plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->entries[i].package)
+            return true;
+    }
+    return false;
+}
+
+/* A mirror without any package of it is none, whatever its pages say. */
+static int check_plan(struct crawl *crawl, const struct pf_plan *plan)
+{
+    const struct pf_crawl_wish *wish = crawl->wish;
+    if (has_package(plan))
+        return 0;
+    return pf_error_set(crawl->err, PF_E_ABSENT,
+                        "the mirror %s has no package of Plamo %s for %s in what was asked for",
+                        crawl->mirror, wish->release, wish->arch);
+}
+
+/* Walks one mirror. */
+static int walk(struct crawl *crawl, struct pf_plan *plan)
+{
+    size_t groups = count_names(crawl->wish->categories) + count_names(crawl->wish->contrib) +
+                    count_names(crawl->wish->addons);
+    crawl->groups = calloc(groups ? groups : 1, sizeof *crawl->groups);
+    if (!crawl->groups)
+        return pf_error_memory(crawl->err);
+    int failed = start_all(crawl);
+    if (failed)
+        pf_fetch_drop(crawl->fetch);
+    else
+        failed = run(crawl);
+    if (failed == PF_E_ABSENT && crawl->missing)
+        name_the_nearest(crawl);
+    if (!failed)
+        failed = settle_links(crawl);
+    if (!failed)
+        failed = make_plan(crawl, plan);
+    if (!failed)
+        failed = check_plan(crawl, plan);
+    if (!failed)
+        failed = add_sums(crawl, plan);
+    end_walk(crawl);
+    return failed;
+}
+
+/* Marks the mirror as out of the question, and those that are less safe than one that could not
+   prove who it is. */
+static uint32_t rule_out(struct pf_mirrors *mirrors, size_t mirror, bool unsafe)
+{
+    pf_mirrors_failed(mirrors, mirror, pf_clock_ms());
+    return UINT32_C(1) << mirror | (unsafe ? pf_mirrors_insecure(mirrors) : 0);
+}
+
 int pf_crawl(struct pf_fetch *fetch, const struct pf_crawl_wish *wish, struct pf_plan *plan,
              struct pf_events *events, struct pf_error *err)
 {
+    struct pf_mirrors *mirrors = wish->mirrors;
     struct pf_error local = {0};
-    struct crawl crawl = {.fetch = fetch, .events = events, .err = err ? err : &local};
-    size_t groups =
-        count_names(wish->categories) + count_names(wish->contrib) + count_names(wish->addons);
-    crawl.groups = calloc(groups ? groups : 1, sizeof *crawl.groups);
-    if (!crawl.groups)
-        return out_of_memory(&crawl);
-    int failed = start_categories(&crawl, wish, "plamo", wish->categories);
-    if (!failed)
-        failed = start_categories(&crawl, wish, "contrib", wish->contrib);
-    if (!failed)
-        failed = start_addons(&crawl, wish);
-    if (!failed)
-        failed = pf_fetch_run(fetch, NULL, NULL, crawl.err);
-    if (!failed)
-        failed = make_plan(&crawl, plan);
-    for (size_t i = 0; i < crawl.group_count; i++) {
-        free_folder(crawl.groups[i].top);
-        free(crawl.groups[i].pattern);
+    uint32_t without = 0;
+    int64_t ready_ms;
+    err = err ? err : &local;
+    for (;;) {
+        size_t mirror = pf_mirrors_choose(mirrors, 0, without, pf_clock_ms(), &ready_ms);
+        struct crawl crawl = {.fetch = fetch,
+                              .wish = wish,
+                              .mirror = mirrors->list[mirror].url,
+                              .attempts = mirrors->count > 1 ? HASTY_ATTEMPTS : 0,
+                              .events = events,
+                              .err = err};
+        crawl.sums =
+            (struct pf_mirrorsums){.fetch = fetch, .attempts = crawl.attempts, .events = events};
+        pf_plan_end(plan);
+        plan->home = mirror;
+        int failed = walk(&crawl, plan);
+        if (failed != PF_E_NETWORK && failed != PF_E_ABSENT)
+            return failed;
+        if (pf_fetch_is_late(fetch))
+            return failed;
+        without |= rule_out(mirrors, mirror, crawl.unsafe);
+        if (pf_mirrors_choose(mirrors, 0, without, 0, &ready_ms) == mirrors->count)
+            return failed;
+        pf_events_text(events, PF_EVENT_WARNING, mirrors->list[mirror].url,
+                       "%s; asking another mirror", err->text);
     }
-    free(crawl.groups);
-    return failed;
 }
 
 static int on_size(void *ctx, const struct pf_fetch_result *result)

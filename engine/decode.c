@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "decode.h"
 
+#include "message.h"
+
 #include <bzlib.h>
 #include <errno.h>
 #include <lzma.h>
@@ -14,6 +16,9 @@
 
 #define IN_SIZE  (128 * 1024)
 #define OUT_SIZE (256 * 1024)
+
+/* Each frame takes time, also one of nothing; some programs write one such at the end. */
+#define MAX_EMPTY_FRAMES 1000
 
 /* The four libraries behind one interface. `step` moves data from in to out; it returns 0 with
    d->frame_ended set where a frame (member, stream) ended just there. */
@@ -38,10 +43,13 @@ struct pf_decode {
         ZSTD_DCtx *zstd;
     };
     struct pf_digest *digest;
+    struct pf_digest *checked; /* NULL: no checksum is asked for */
     unsigned char *in, *out;
     size_t in_pos, in_end; /* what is still to be decoded */
     size_t out_end;        /* what has been decoded */
     uint64_t in_total, out_total;
+    uint64_t frame_start; /* of what has been decoded */
+    unsigned empty_frames;
     bool in_eof;      /* the file has been read to its end */
     bool frame_ended; /* at a boundary: the file may end here */
     bool trailing;    /* only zero bytes may follow */
@@ -49,7 +57,8 @@ struct pf_decode {
 
 static int corrupt(struct pf_decode *d, struct pf_error *err, const char *why)
 {
-    return pf_error_set(err, PF_E_CORRUPT, "the %s data is damaged: %s", d->codec->name, why);
+    return pf_error_set(err, PF_E_CORRUPT, "the %s data is damaged: %s", d->codec->name,
+                        pf_message(why));
 }
 
 static int too_much_memory(struct pf_decode *d, struct pf_error *err)
@@ -62,7 +71,7 @@ static int gzip_start(struct pf_decode *d, struct pf_error *err)
 {
     /* 16: gzip wrapper only; zlib itself then checks CRC-32 and ISIZE of each member. */
     if (inflateInit2(&d->z, 15 + 16) != Z_OK)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     return 0;
 }
 
@@ -95,7 +104,7 @@ static void gzip_stop(struct pf_decode *d)
 static int bzip2_start(struct pf_decode *d, struct pf_error *err)
 {
     if (BZ2_bzDecompressInit(&d->bz, 0, 0) != BZ_OK)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     return 0;
 }
 
@@ -137,7 +146,7 @@ static int xz_start(struct pf_decode *d, struct pf_error *err)
     };
     d->xz = (lzma_stream)LZMA_STREAM_INIT;
     if (lzma_stream_decoder_mt(&d->xz, &mt) != LZMA_OK)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     return 0;
 }
 
@@ -160,7 +169,7 @@ static int xz_step(struct pf_decode *d, struct pf_error *err)
     case LZMA_MEMLIMIT_ERROR:
         return too_much_memory(d, err);
     case LZMA_MEM_ERROR:
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     case LZMA_UNSUPPORTED_CHECK:
         return corrupt(d, err, "its integrity check is of an unknown kind");
     case LZMA_OPTIONS_ERROR:
@@ -184,7 +193,7 @@ static int zstd_start(struct pf_decode *d, struct pf_error *err)
 {
     d->zstd = ZSTD_createDCtx();
     if (!d->zstd)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     /* The window is what a decoder must keep: it is the memory limit's only handle. */
     int log = 10;
     while (log < 31 && (UINT64_C(1) << (log + 1)) <= d->limits.memory_bytes)
@@ -233,6 +242,13 @@ static const struct codec codecs[] = {
         {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, zstd_start, zstd_step, zstd_restart, zstd_stop},
 };
 
+static void digest_input(struct pf_decode *d, size_t length)
+{
+    pf_digest_add(d->digest, d->in, length);
+    if (d->checked)
+        pf_digest_add(d->checked, d->in, length);
+}
+
 /* Reads on once all that was read has been decoded. */
 static int refill(struct pf_decode *d, struct pf_error *err)
 {
@@ -248,7 +264,9 @@ static int refill(struct pf_decode *d, struct pf_error *err)
     d->in_end = (size_t)n;
     d->in_eof = n == 0;
     d->in_total += (uint64_t)n;
-    pf_digest_add(d->digest, d->in, (size_t)n);
+    digest_input(d, (size_t)n);
+    if (d->limits.on_read)
+        d->limits.on_read(d->limits.ctx, d->in_total);
     return 0;
 }
 
@@ -268,7 +286,7 @@ static int check_magic(struct pf_decode *d, struct pf_error *err)
     }
     d->in_end = have;
     d->in_total = have;
-    pf_digest_add(d->digest, d->in, have);
+    digest_input(d, have);
     if (have == 0)
         return pf_error_set(err, PF_E_CORRUPT, "the file is empty");
     if (have < d->codec->magic_length ||
@@ -285,16 +303,21 @@ int pf_decode_new(int fd, enum pf_format format, const struct pf_decode_limits *
         return pf_error_set(err, PF_E_INVALID, "not a package");
     struct pf_decode *d = calloc(1, sizeof *d);
     if (!d)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     d->fd = fd;
     d->limits = *limits;
-    d->digest = pf_digest_new();
+    d->digest = pf_digest_new(PF_DIGEST_XXH3);
+    if (limits->checksum)
+        d->checked = pf_digest_new(limits->checksum->kind);
     d->in = malloc(IN_SIZE);
     d->out = malloc(OUT_SIZE);
     int failed = 0;
     const struct codec *codec = &codecs[format];
-    if (!d->digest || !d->in || !d->out)
-        failed = pf_error_set(err, PF_E_SYSTEM, "out of memory");
+    if (limits->checksum && !d->checked)
+        failed = pf_error_set(err, PF_E_SYSTEM, "%s cannot be computed on this machine",
+                              pf_digest_name(limits->checksum->kind));
+    else if (!d->digest || !d->in || !d->out)
+        failed = pf_error_memory(err);
     else if (lseek(fd, 0, SEEK_SET) < 0)
         failed = pf_error_errno(err, "reading the file");
     if (!failed) {
@@ -332,6 +355,32 @@ static int check_limits(struct pf_decode *d, struct pf_error *err)
     return 0;
 }
 
+/* At the end of the file: is it the one that the mirror's list speaks of? */
+static int check_checksum(struct pf_decode *d, struct pf_error *err)
+{
+    const struct pf_checksum *wanted = d->limits.checksum;
+    char text[PF_DIGEST_TEXT_SIZE];
+    if (!wanted)
+        return 0;
+    pf_digest_text(d->checked, text);
+    if (strcmp(text, wanted->hex) == 0)
+        return 0;
+    return pf_error_set(err, PF_E_CORRUPT, "its %s is %s instead of %s",
+                        pf_digest_name(wanted->kind), text, wanted->hex);
+}
+
+/* Another frame begins where one has ended. */
+static int next_frame(struct pf_decode *d, struct pf_error *err)
+{
+    uint64_t here = d->out_total + d->out_end;
+    if (here == d->frame_start && ++d->empty_frames > MAX_EMPTY_FRAMES)
+        return pf_error_set(err, PF_E_LIMIT, "it has more than %d frames of nothing",
+                            MAX_EMPTY_FRAMES);
+    d->frame_start = here;
+    d->frame_ended = false;
+    return d->codec->restart(d, err);
+}
+
 int pf_decode_next(struct pf_decode *d, const void **data, size_t *length, struct pf_error *err)
 {
     d->out_end = 0;
@@ -342,12 +391,9 @@ int pf_decode_next(struct pf_decode *d, const void **data, size_t *length, struc
             return failed;
         if (d->frame_ended && d->in_pos < d->in_end && !d->trailing) {
             d->trailing = d->in[d->in_pos] == 0;
-            if (!d->trailing) {
-                failed = d->codec->restart(d, err);
-                if (failed)
-                    return failed;
-                d->frame_ended = false;
-            }
+            failed = d->trailing ? 0 : next_frame(d, err);
+            if (failed)
+                return failed;
         }
         if (d->trailing) {
             failed = check_trailing_zeros(d, err);
@@ -370,7 +416,7 @@ int pf_decode_next(struct pf_decode *d, const void **data, size_t *length, struc
     d->out_total += d->out_end;
     *data = d->out;
     *length = d->out_end;
-    return check_limits(d, err);
+    return d->out_end == 0 ? check_checksum(d, err) : check_limits(d, err);
 }
 
 uint64_t pf_decode_output_bytes(const struct pf_decode *d)
@@ -390,6 +436,7 @@ void pf_decode_free(struct pf_decode *d)
     if (d->codec)
         d->codec->stop(d);
     pf_digest_free(d->digest);
+    pf_digest_free(d->checked);
     free(d->in);
     free(d->out);
     free(d);

@@ -3,6 +3,7 @@
 #ifndef PF_DECODE_H
 #define PF_DECODE_H
 
+#include "checksums.h"
 #include "digest.h"
 #include "error.h"
 #include "pkgname.h"
@@ -16,12 +17,17 @@ struct pf_decode_limits {
     unsigned ratio;        /* unpacked : packed, once more than ratio_free_bytes have come out */
     uint64_t ratio_free_bytes;
     unsigned threads; /* for files made of several blocks; 1: none besides the caller's */
+    void (*on_read)(void *ctx,
+                    uint64_t bytes);    /* told how much of the file was read; may be NULL */
+    void *ctx;                          /* its */
+    const struct pf_checksum *checksum; /* what the whole file must have; NULL: nothing is known */
 };
 
-/* Room for every real package (LibreOffice, kernel sources), none for a bomb. */
+/* Room for every real package (LibreOffice, kernel sources), none for a bomb. deflate reaches
+   1030:1 at the most. */
 #define PF_DECODE_LIMITS_DEFAULT                                                                   \
     {                                                                                              \
-        .memory_bytes = 192u << 20, .output_bytes = UINT64_C(32) << 30, .ratio = 1200,             \
+        .memory_bytes = 192u << 20, .output_bytes = UINT64_C(32) << 30, .ratio = 250,              \
         .ratio_free_bytes = 64u << 20, .threads = 1                                                \
     }
 
@@ -34,7 +40,8 @@ int pf_decode_new(int fd, enum pf_format format, const struct pf_decode_limits *
 
 /* Gives the next piece, valid until the next call. *length 0 is the end: by then every check value
    and length of the container has been verified, the last frame was whole, and nothing but zero
-   bytes followed it (RFC 1952, RFC 8878, the xz file format 1.1, bzip2). PF_E_CORRUPT otherwise,
+   bytes followed it (RFC 1952, RFC 8878, the xz file format 1.1, bzip2), and the whole file has the
+   checksum that was asked for. PF_E_CORRUPT otherwise,
    PF_E_LIMIT where a limit was reached. */
 int pf_decode_next(struct pf_decode *decode, const void **data, size_t *length,
                    struct pf_error *err);

@@ -3,6 +3,7 @@
 
 #include "fs.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
@@ -46,22 +47,26 @@ static bool describes(const char *text, size_t length, const struct pf_pkgname *
     return copy_lines(NULL, text, length, name->name) || copy_lines(NULL, text, length, name->stem);
 }
 
-/* Returns the file's text, or NULL where there is no such regular file or it cannot be read. */
-static char *read_text(int cache_fd, const char *name, size_t *length)
+/* *text is NULL where there is no such regular file, or it is too large. */
+static int read_text(int cache_fd, const char *name, char **text, size_t *length,
+                     struct pf_error *err)
 {
+    *text = NULL;
     pf_auto_fd int fd = openat(cache_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     struct stat st;
-    char *text = NULL;
-    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-        pf_fs_read_fd(fd, MAX_BYTES, &text, length, NULL))
-        return NULL;
-    return text;
+    if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
+        return 0;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return pf_error_errno(err, "%s", name);
+    int failed = S_ISREG(st.st_mode) ? pf_fs_read_fd(fd, MAX_BYTES, text, length, err) : 0;
+    return failed == PF_E_LIMIT ? 0 : failed;
 }
 
 struct load {
     struct pf_descriptions *descriptions;
     const char *glob;
     size_t bytes; /* of all texts so far */
+    struct pf_error *err;
 };
 
 static int load_file(void *ctx, int cache_fd, const char *name)
@@ -71,7 +76,8 @@ static int load_file(void *ctx, int cache_fd, const char *name)
     if (fnmatch(load->glob, name, FNM_PERIOD) != 0 || pf_pkgname_format(name) != PF_FORMAT_NONE)
         return 0;
     struct pf_description_file file = {0};
-    file.text = read_text(cache_fd, name, &file.length);
+    if (read_text(cache_fd, name, &file.text, &file.length, load->err))
+        return 1;
     if (!file.text || file.length > MAX_BYTES - load->bytes) {
         free(file.text);
         return 0;
@@ -82,6 +88,7 @@ static int load_file(void *ctx, int cache_fd, const char *name)
     if (!file.name || !grown) {
         free(file.name);
         free(file.text);
+        pf_error_memory(load->err);
         return 1;
     }
     d->files = grown;
@@ -99,7 +106,8 @@ int pf_descriptions_load(struct pf_descriptions *d, int cache_fd, struct pf_erro
 {
     static const char *const globs[] = {"disk*", "edisk*", "package_descriptions"};
     *d = (struct pf_descriptions){.cache_fd = cache_fd};
-    struct load load = {.descriptions = d};
+    struct pf_error local = {0};
+    struct load load = {.descriptions = d, .err = err ? err : &local};
     for (size_t i = 0; i < sizeof globs / sizeof *globs; i++) {
         load.glob = globs[i];
         size_t before = d->count;
@@ -107,7 +115,7 @@ int pf_descriptions_load(struct pf_descriptions *d, int cache_fd, struct pf_erro
         if (status < 0)
             return pf_error_errno(err, "reading the cache folder");
         if (status > 0)
-            return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+            return load.err->code;
         if (d->count > before)
             qsort(d->files + before, d->count - before, sizeof *d->files, by_name);
     }
@@ -131,8 +139,8 @@ static void write_lines(FILE *out, const char *text, size_t length, const struct
         copy_lines(out, text, length, name->stem);
 }
 
-void pf_descriptions_write(const struct pf_descriptions *d, const struct pf_staged *staged,
-                           FILE *out)
+int pf_descriptions_write(const struct pf_descriptions *d, const struct pf_staged *staged,
+                          FILE *out, struct pf_error *err)
 {
     const struct pf_pkgname *name = &staged->name;
     const char *const of_package[] = {name->name, name->stem}; /* the first found wins */
@@ -140,19 +148,23 @@ void pf_descriptions_write(const struct pf_descriptions *d, const struct pf_stag
         char file[NAME_MAX + 5];
         size_t length;
         snprintf(file, sizeof file, "%s.txt", of_package[i]);
-        pf_auto_free char *text = read_text(d->cache_fd, file, &length);
+        pf_auto_free char *text = NULL;
+        int failed = read_text(d->cache_fd, file, &text, &length, err);
+        if (failed)
+            return failed;
         if (text && describes(text, length, name)) {
             write_lines(out, text, length, name);
-            return;
+            return 0;
         }
     }
     for (size_t i = d->count; i-- > 0;) {
         if (describes(d->files[i].text, d->files[i].length, name)) {
             write_lines(out, d->files[i].text, d->files[i].length, name);
-            return;
+            return 0;
         }
     }
     const struct pf_control_file *own = pf_staged_control(staged, "slack-desc");
     if (own)
         write_lines(out, own->data, own->length, name);
+    return 0;
 }

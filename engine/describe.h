@@ -19,15 +19,14 @@ struct pf_descriptions {
     size_t count;
 };
 
-/* Reads them, once a build. A file that cannot be read, or is too large, counts as
-   absent. */
+/* Reads them, once a build. What is no regular file, or too large, counts as absent. */
 int pf_descriptions_load(struct pf_descriptions *descriptions, int cache_fd, struct pf_error *err);
 void pf_descriptions_end(struct pf_descriptions *descriptions);
 
 /* Writes the package's lines to out: first "NAME:…", then (where it differs) "STEM:…", of the last
    of disk*, edisk*, package_descriptions, STEM.txt, NAME.txt that has any; else of
    install/slack-desc in the package. */
-void pf_descriptions_write(const struct pf_descriptions *descriptions,
-                           const struct pf_staged *staged, FILE *out);
+int pf_descriptions_write(const struct pf_descriptions *descriptions,
+                          const struct pf_staged *staged, FILE *out, struct pf_error *err);
 
 #endif

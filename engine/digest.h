@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* digest: streaming XXH3 (128 bit): is this still the file that we stored? No proof of origin. */
+/* digest: streaming digests. XXH3 (128 bit): is this still the file that we stored? No proof of
+   origin. MD5 and SHA-256: is it the file that a list names? */
 #ifndef PF_DIGEST_H
 #define PF_DIGEST_H
 
@@ -7,20 +8,36 @@
 
 #include <stddef.h>
 
-/* Lower-case hexadecimal, NUL-terminated. */
-#define PF_DIGEST_TEXT_SIZE 33
+enum pf_digest_kind {
+    PF_DIGEST_XXH3,
+    PF_DIGEST_MD5,
+    PF_DIGEST_SHA256,
+};
+
+/* Room for the longest text: lower-case hexadecimal, NUL-terminated. */
+#define PF_DIGEST_TEXT_SIZE      65
+#define PF_DIGEST_XXH3_TEXT_SIZE 33
 
 struct pf_digest;
 
-/* Returns NULL where memory is short. */
-struct pf_digest *pf_digest_new(void);
+/* Digits of a text of this kind. */
+size_t pf_digest_text_length(enum pf_digest_kind kind);
+
+/* What people call it: "XXH3", "MD5", "SHA-256". */
+const char *pf_digest_name(enum pf_digest_kind kind);
+
+/* Returns NULL where memory is short, or where the system's policy has no such digest (MD5 under
+   FIPS). */
+struct pf_digest *pf_digest_new(enum pf_digest_kind kind);
 void pf_digest_add(struct pf_digest *digest, const void *data, size_t length);
 
-/* Writes what has been added so far; adding may go on. */
+/* Writes what has been added so far; adding may go on. Should the digest have failed (libcrypto may
+   say so), the text is empty and equals no other. */
 void pf_digest_text(const struct pf_digest *digest, char text[PF_DIGEST_TEXT_SIZE]);
 void pf_digest_free(struct pf_digest *digest);
 
 /* Digest of everything from fd's present offset to its end. */
-int pf_digest_file(int fd, char text[PF_DIGEST_TEXT_SIZE], struct pf_error *err);
+int pf_digest_file(int fd, enum pf_digest_kind kind, char text[PF_DIGEST_TEXT_SIZE],
+                   struct pf_error *err);
 
 #endif

@@ -25,7 +25,7 @@ int pf_doinst_split(const char *script, size_t length, char **rest, size_t *rest
     if (!out || !init) {
         free(out);
         free(init);
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     }
     size_t out_used = 0, init_used = 0;
     const char *end = script + length;
@@ -160,7 +160,7 @@ int pf_doinst_parse(const char *script, size_t length, struct pf_doinst_ops *out
     out->ops = calloc(capacity, sizeof *out->ops);
     if (!out->text || !out->ops) {
         pf_doinst_ops_end(out);
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     }
     memcpy(out->text, script, length);
     out->text[length] = '\0';

@@ -2,12 +2,21 @@
 #include "download.h"
 
 #include "cache.h"
+#include "cleanup.h"
+#include "clock.h"
+#include "guard.h"
 #include "journal.h"
+#include "meter.h"
+#include "mirrorpath.h"
+#include "reuse.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* How long to wait for the kernel's clock to tick (1 to 10 ms, by its configuration). */
 #define CLOCK_WAIT_NS 500000L
@@ -28,7 +37,8 @@ struct pf_download {
     pthread_t thread;
     int status; /* the thread's, read after the join */
     struct pf_error error;
-    bool reused; /* set before the thread runs */
+    struct pf_download_stats stats; /* likewise; `reused` is set before it runs */
+    int64_t start_ms;
     /* All below: the thread's own once it runs. */
     struct pf_journal *journal;
     struct pf_stamper stamper;
@@ -38,7 +48,10 @@ struct pf_download {
     struct file files[MAX_ASKED];
     struct file *unused; /* those that are asked for nothing */
     size_t stamped;      /* entries with their ctime set */
-    uint64_t done_count;
+    bool *held;          /* an update: what `have` was at the beginning */
+    struct pf_reuse reuse;
+    struct pf_meter meter;
+    uint64_t received_before; /* what fetch had got when this download began */
 };
 
 static const struct pf_plan_entry *entry_of(const struct file *file)
@@ -60,37 +73,101 @@ static int stamp(struct pf_download *d)
     return 1;
 }
 
+static void on_running(void *ctx, const struct pf_fetch_running *running)
+{
+    struct pf_download *d = ctx;
+    const struct file *file = running->ctx;
+    pf_meter_running(&d->meter, file->index, running->bytes, running->size_bytes);
+}
+
+static void tell_all(struct pf_download *d)
+{
+    pf_meter_tell(&d->meter, pf_fetch_bytes(d->settings.fetch) - d->received_before);
+}
+
 static void on_tick(void *ctx)
 {
     struct pf_download *d = ctx;
-    if (d->status == 0) {
+    if (pf_meter_is_due(&d->meter, pf_clock_ms())) {
+        pf_fetch_each_running(d->settings.fetch, on_running, d);
+        tell_all(d);
+    }
+    /* An update stamps when it knows that there is anything new. */
+    if (d->status == 0 && d->packages && !d->settings.old) {
         int status = stamp(d);
         if (status < 0)
             d->status = status;
     }
 }
 
-static void announce(struct pf_download *d, size_t index, uint64_t received)
+/* A text is not decoded by anybody who would notice that it is another one. */
+static int check_text(struct pf_download *d, size_t index)
+{
+    const struct pf_plan_entry *entry = &d->settings.plan->entries[index];
+    char text[PF_DIGEST_TEXT_SIZE];
+    if (entry->package || !entry->checksum.hex[0])
+        return 0;
+    pf_auto_fd int fd =
+        openat(d->settings.folder_fd, entry->file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return pf_error_errno(&d->error, "%s", entry->file);
+    int failed = pf_digest_file(fd, entry->checksum.kind, text, &d->error);
+    if (failed || strcmp(text, entry->checksum.hex) == 0)
+        return failed;
+    unlinkat(d->settings.folder_fd, entry->file, 0);
+    return pf_error_set(&d->error, PF_E_CORRUPT, "%s: its %s is %s instead of %s", entry->file,
+                        pf_digest_name(entry->checksum.kind), text, entry->checksum.hex);
+}
+
+/* What is unchanged is still in the old folder. */
+static uint64_t size_of(const struct pf_download *d, size_t index)
+{
+    struct stat st;
+    const char *file = d->settings.plan->entries[index].file;
+    bool there =
+        fstatat(d->settings.folder_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+        (d->settings.old && fstatat(d->settings.old_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0);
+    return there ? (uint64_t)st.st_size : 0;
+}
+
+static int announce(struct pf_download *d, size_t index, uint64_t received)
 {
     const struct pf_plan *plan = d->settings.plan;
+    int failed = check_text(d, index);
+    if (failed)
+        return failed;
     d->have[index] = true;
-    d->done_count++;
+    pf_meter_done(&d->meter, index, size_of(d, index));
+    d->stats.had += received == 0;
     pf_events_send(d->settings.events, &(struct pf_event){
                                            .type = PF_EVENT_FETCHED,
                                            .subject = plan->entries[index].file,
-                                           .index = d->done_count,
+                                           .index = d->meter.files,
                                            .count = plan->count,
                                            .bytes = received,
                                        });
     d->settings.ready(d->settings.ctx, index);
+    return 0;
 }
 
-static void on_validator(void *ctx, const char *validator)
+/* The tag by which the server knows the file, for a later update; only that of the plan's own URL
+   is of use then. */
+static int keep_etag(struct pf_download *d, size_t index, const char *etag)
+{
+    char **kept = &d->settings.manifest->entries[index].etag;
+    free(*kept);
+    *kept = etag && etag[0] == '"' ? strdup(etag) : NULL;
+    return etag && etag[0] == '"' && !*kept ? pf_error_memory(&d->error) : 0;
+}
+
+static void on_validator(void *ctx, const char *url, const char *validator)
 {
     struct file *file = ctx;
     struct pf_download *d = file->download;
     const struct pf_plan_entry *entry = entry_of(file);
-    int status = pf_journal_note_begun(d->journal, entry->file, entry->url, validator, &d->error);
+    int status = pf_journal_note_begun(d->journal, entry->file, url, validator, &d->error);
+    if (!status)
+        status = keep_etag(d, file->index, strcmp(url, entry->url) == 0 ? validator : NULL);
     if (status)
         d->status = status;
 }
@@ -105,39 +182,75 @@ static int on_whole(void *ctx, uint64_t size_bytes, struct pf_error *err)
 
 static int ask_for_more(struct pf_download *d);
 
-static int finish_file(struct file *file, const struct pf_fetch_result *result)
+static int ask_for(struct pf_download *d, size_t index, bool conditional);
+
+/* The mirror says that what an update has is what it has. If that is not what was stored, it is
+   asked for in earnest. */
+static int take_unchanged(struct pf_download *d, size_t index)
 {
-    struct pf_download *d = file->download;
-    const struct pf_plan_entry *entry = entry_of(file);
+    int taken = pf_reuse_take(&d->reuse, index, &d->error);
+    if (taken < 0)
+        return taken;
+    return taken ? announce(d, index, 0) : ask_for(d, index, false);
+}
+
+/* A file has come. */
+static int take_fetched(struct pf_download *d, size_t index, uint64_t received)
+{
+    int failed = d->settings.old ? pf_reuse_compare(&d->reuse, index, &d->error) : 0;
+    return failed ? failed : announce(d, index, received);
+}
+
+static int finish_file(struct pf_download *d, size_t index, const struct pf_fetch_result *result)
+{
+    const struct pf_plan_entry *entry = &d->settings.plan->entries[index];
     if (result->error.code) {
         d->error = result->error;
         return pf_error_context(&d->error, "package %s", entry->file);
     }
     if (d->status)
         return d->status;
-    announce(d, file->index, result->received_bytes);
-    return 0;
+    return result->unchanged ? take_unchanged(d, index)
+                             : take_fetched(d, index, result->received_bytes);
 }
 
 static int on_done(void *ctx, const struct pf_fetch_result *result)
 {
     struct file *file = ctx;
     struct pf_download *d = file->download;
-    int failed = finish_file(file, result);
     file->next = d->unused;
     d->unused = file;
+    int failed = finish_file(d, file->index, result);
     return failed ? failed : ask_for_more(d);
 }
 
-static int ask_for(struct pf_download *d, size_t index)
+static int ask_for(struct pf_download *d, size_t index, bool conditional)
 {
     const struct pf_plan_entry *entry = &d->settings.plan->entries[index];
     struct file *file = d->unused;
+    const char *validator = pf_journal_validator(d->journal, entry->file, entry->url);
+    pf_auto_free char *path = entry->place ? pf_mirrorpath(d->settings.release, d->settings.arch,
+                                                           entry->place, entry->file)
+                                           : NULL;
     file->index = index;
     d->unused = file->next;
-    return pf_fetch_file(d->settings.fetch, entry->url, d->settings.folder_fd, entry->file,
-                         pf_journal_validator(d->journal, entry->file, entry->url), on_validator,
-                         on_whole, on_done, file, &d->error);
+    struct pf_fetch_file wish = {
+        .url = entry->url,
+        .path = path,
+        .home = d->settings.plan->home,
+        .dir_fd = d->settings.folder_fd,
+        .name = entry->file,
+        .max_bytes = d->settings.exact ? (uint64_t)entry->size_bytes : 0,
+        .validator = validator,
+        .on_validator = on_validator,
+        .on_whole = on_whole,
+        .done = on_done,
+        .ctx = file,
+    };
+    if (conditional)
+        pf_reuse_offer(&d->reuse, index, validator, &wish);
+    int failed = keep_etag(d, index, validator);
+    return failed ? failed : pf_fetch_file(d->settings.fetch, &wish, &d->error);
 }
 
 /* Keeps the queue filled, in plan order; files that are there already are announced. */
@@ -148,22 +261,24 @@ static int ask_for_more(struct pf_download *d)
         if (plan->entries[d->next].package != d->packages)
             continue;
         int failed = 0;
-        if (d->have[d->next])
-            announce(d, d->next, 0);
+        bool is_update = d->settings.old != NULL;
+        /* What an update that was broken off has fetched may be old by now. */
+        if (d->have[d->next] && !is_update)
+            failed = announce(d, d->next, 0);
         else
-            failed = ask_for(d, d->next);
+            failed = ask_for(d, d->next, is_update);
         if (failed)
             return failed;
     }
     return 0;
 }
 
-static int fetch_kind(struct pf_download *d, bool packages, void (*tick)(void *ctx))
+static int fetch_kind(struct pf_download *d, bool packages)
 {
     d->packages = packages;
     d->next = 0;
     int failed = ask_for_more(d);
-    return failed ? failed : pf_fetch_run(d->settings.fetch, tick, d, &d->error);
+    return failed ? failed : pf_fetch_run(d->settings.fetch, on_tick, d, &d->error);
 }
 
 static int finish_stamps(struct pf_download *d)
@@ -178,24 +293,71 @@ static int finish_stamps(struct pf_download *d)
     }
 }
 
+/* An update that has found nothing new is done. */
+static int complete(struct pf_download *d)
+{
+    if (d->settings.old && pf_reuse_is_all(&d->reuse))
+        return 0;
+    int failed = d->settings.old ? pf_reuse_copy(&d->reuse, d->settings.stop, &d->error) : 0;
+    return failed ? failed : finish_stamps(d);
+}
+
+static int confine(struct pf_download *d)
+{
+    const struct pf_download_settings *s = &d->settings;
+    struct pf_guard guard = {.written_fd = s->folder_fd,
+                             .read_fd = s->old ? s->old_fd : -1,
+                             .mirrors = s->mirrors,
+                             .plan = s->plan,
+                             .ca_file = s->ca_file};
+    return pf_guard_self(&guard, &d->error);
+}
+
 static void *download_main(void *arg)
 {
     struct pf_download *d = arg;
+    int64_t span = pf_span_begin(d->settings.events);
+    int failed = confine(d);
     /* The texts are whole before the first package is announced. */
-    int failed = fetch_kind(d, false, NULL);
     if (!failed)
-        failed = fetch_kind(d, true, on_tick);
+        failed = fetch_kind(d, false);
     if (!failed)
-        failed = d->status ? d->status : finish_stamps(d);
+        failed = fetch_kind(d, true);
+    if (!failed)
+        failed = d->status ? d->status : complete(d);
+    tell_all(d);
+    d->stats.files = d->meter.files;
+    d->stats.took_ms = (uint64_t)(pf_clock_ms() - d->start_ms);
     d->status = failed;
+    pf_span_end(d->settings.events, span, "fetch", NULL);
     d->settings.end(d->settings.ctx, failed != 0);
     return NULL;
 }
 
+static int begin_reuse(struct pf_download *d, struct pf_error *err)
+{
+    const struct pf_download_settings *s = &d->settings;
+    d->held = calloc(s->plan->count, sizeof *d->held);
+    if (!d->held)
+        return pf_error_memory(err);
+    memcpy(d->held, d->have, s->plan->count * sizeof *d->held);
+    d->reuse = (struct pf_reuse){.plan = s->plan,
+                                 .manifest = s->manifest,
+                                 .folder_fd = s->folder_fd,
+                                 .old = s->old,
+                                 .old_fd = s->old_fd,
+                                 .same = s->same,
+                                 .held = d->held};
+    return pf_reuse_init(&d->reuse, err);
+}
+
 static void free_download(struct pf_download *d)
 {
+    pf_reuse_end(&d->reuse);
     pf_journal_close(d->journal);
+    pf_meter_end(&d->meter);
     free(d->have);
+    free(d->held);
     free(d);
 }
 
@@ -205,7 +367,7 @@ int pf_download_start(const struct pf_download_settings *settings, struct pf_dow
     size_t count = settings->plan->count;
     struct pf_download *d = calloc(1, sizeof *d);
     if (!d)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     d->settings = *settings;
     d->stamper.dir_fd = settings->folder_fd;
     for (size_t i = 0; i < MAX_ASKED; i++) {
@@ -213,11 +375,17 @@ int pf_download_start(const struct pf_download_settings *settings, struct pf_dow
         d->unused = &d->files[i];
     }
     d->have = calloc(count ? count : 1, sizeof *d->have);
-    int failed = !d->have ? pf_error_set(err, PF_E_SYSTEM, "out of memory") : 0;
+    d->start_ms = pf_clock_ms();
+    d->received_before = pf_fetch_bytes(settings->fetch);
+    int failed = !d->have ? pf_error_memory(err) : 0;
+    if (!failed)
+        failed = pf_meter_init(&d->meter, settings->plan, settings->events, err);
     if (!failed)
         failed = pf_journal_open(settings->folder_fd, &d->journal, err);
     if (!failed)
-        failed = pf_journal_adopt(d->journal, settings->plan, d->have, &d->reused, err);
+        failed = pf_journal_adopt(d->journal, settings->plan, d->have, &d->stats.reused, err);
+    if (!failed && settings->old)
+        failed = begin_reuse(d, err);
     if (!failed && pthread_create(&d->thread, NULL, download_main, d) != 0)
         failed = pf_error_set(err, PF_E_SYSTEM, "a thread cannot be started");
     if (failed) {
@@ -228,10 +396,10 @@ int pf_download_start(const struct pf_download_settings *settings, struct pf_dow
     return 0;
 }
 
-int pf_download_join(struct pf_download *d, bool *reused, struct pf_error *err)
+int pf_download_join(struct pf_download *d, struct pf_download_stats *stats, struct pf_error *err)
 {
     pthread_join(d->thread, NULL);
-    *reused = d->reused;
+    *stats = d->stats;
     int status = d->status;
     if (status && err)
         *err = d->error;

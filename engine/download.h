@@ -6,6 +6,7 @@
 #include "error.h"
 #include "event.h"
 #include "fetch.h"
+#include "manifest.h"
 #include "plan.h"
 
 #include <stdatomic.h>
@@ -17,9 +18,20 @@ typedef void (*pf_download_ready_fn)(void *ctx, size_t plan_index);
 typedef void (*pf_download_end_fn)(void *ctx, bool failed);
 
 struct pf_download_settings {
-    struct pf_fetch *fetch; /* used by the thread alone until pf_download_join */
+    struct pf_fetch *fetch;           /* used by the thread alone until pf_download_join */
+    const struct pf_mirrors *mirrors; /* those that fetch asks */
+    const char *ca_file;              /* likewise; may be NULL */
     const struct pf_plan *plan;
-    int folder_fd; /* the partial folder */
+    const char *release, *arch;   /* of the plan */
+    bool exact;                   /* the plan's sizes are not to be exceeded */
+    struct pf_manifest *manifest; /* the plan's files; gets their etags */
+    int folder_fd;                /* the partial folder */
+    /* An update: files that are here already are fetched only if the mirror's are other ones, and
+       else copied, if anything has changed at all. same[i] becomes true for the plan's files that
+       are the old ones. */
+    const struct pf_manifest *old; /* NULL: none */
+    int old_fd;
+    bool *same;
     struct pf_events *events;
     const atomic_bool *stop;
     pf_download_ready_fn ready;
@@ -29,14 +41,23 @@ struct pf_download_settings {
 
 struct pf_download;
 
-/* Takes over what the folder has (see journal), then starts the thread. It fetches the texts first
+/* Takes over what the folder has (see journal), then starts the thread, which can reach little but
+   the folder (see guard). It fetches the texts first
    (the records of the packages need them), then the packages in plan order, and gives all files
    ctimes in plan order. The settings are copied; what they point to must outlive the join. */
 int pf_download_start(const struct pf_download_settings *settings, struct pf_download **out,
                       struct pf_error *err);
 
-/* Waits for the thread; frees. 0: every file of the plan is there. *reused: some of it, or a part
-   of some, is of an earlier run. */
-int pf_download_join(struct pf_download *download, bool *reused, struct pf_error *err);
+/* What a download did. */
+struct pf_download_stats {
+    bool reused;    /* some of it, or a part of some, is of an earlier run */
+    uint64_t files; /* that are there now */
+    uint64_t had;   /* of them: that needed no fetching */
+    uint64_t took_ms;
+};
+
+/* Waits for the thread; frees. 0: every file of the plan is there. */
+int pf_download_join(struct pf_download *download, struct pf_download_stats *stats,
+                     struct pf_error *err);
 
 #endif

@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "error.h"
 
+#include "message.h"
+
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Translated, and where it is too long cut between two characters. */
+static void put_text(char *text, size_t size, const char *fmt, va_list args)
+{
+    if ((size_t)vsnprintf(text, size, pf_message(fmt), args) >= size)
+        pf_message_trim(text);
+}
 
 int pf_error_set(struct pf_error *err, int code, const char *fmt, ...)
 {
@@ -12,7 +22,7 @@ int pf_error_set(struct pf_error *err, int code, const char *fmt, ...)
         return code;
     va_list args;
     va_start(args, fmt);
-    vsnprintf(err->text, sizeof err->text, fmt, args);
+    put_text(err->text, sizeof err->text, fmt, args);
     va_end(args);
     err->code = code;
     err->sys_errno = 0;
@@ -41,15 +51,22 @@ int pf_error_errno(struct pf_error *err, const char *fmt, ...)
         return code;
     va_list args;
     va_start(args, fmt);
-    vsnprintf(err->text, sizeof err->text, fmt, args);
+    put_text(err->text, sizeof err->text, fmt, args);
     va_end(args);
     size_t used = strlen(err->text);
     char buffer[128];
-    snprintf(err->text + used, sizeof err->text - used, ": %s",
-             strerror_r(number, buffer, sizeof buffer));
+    size_t room = sizeof err->text - used;
+    if ((size_t)snprintf(err->text + used, room, ": %s",
+                         strerror_r(number, buffer, sizeof buffer)) >= room)
+        pf_message_trim(err->text);
     err->code = code;
     err->sys_errno = number;
     return code;
+}
+
+int pf_error_memory(struct pf_error *err)
+{
+    return pf_error_set(err, PF_E_SYSTEM, "out of memory");
 }
 
 int pf_error_context(struct pf_error *err, const char *fmt, ...)
@@ -59,7 +76,7 @@ int pf_error_context(struct pf_error *err, const char *fmt, ...)
     char context[sizeof err->text];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(context, sizeof context, fmt, args);
+    put_text(context, sizeof context, fmt, args);
     va_end(args);
     char tail[sizeof err->text];
     memcpy(tail, err->text, sizeof tail);
@@ -71,9 +88,12 @@ int pf_error_context(struct pf_error *err, const char *fmt, ...)
         used = room - 2;
     if (tail_length > room - 2 - used)
         tail_length = room - 2 - used;
+    bool cut = tail[tail_length] != '\0';
     memcpy(err->text, context, used);
     memcpy(err->text + used, ": ", 2);
     memcpy(err->text + used + 2, tail, tail_length);
     err->text[used + 2 + tail_length] = '\0';
+    if (cut)
+        pf_message_trim(err->text);
     return err->code;
 }

@@ -3,6 +3,10 @@
 #ifndef PF_ERROR_H
 #define PF_ERROR_H
 
+/* The gettext domain of the engine's texts, in errors and in events. They are English until the
+   program has set its locale and bound this domain to a folder of catalogues. */
+#define PF_TEXT_DOMAIN "plamo-fast"
+
 /* What went wrong, as a caller may act on it. Functions return 0 or one of these. */
 enum pf_code {
     PF_OK = 0,
@@ -27,13 +31,16 @@ struct pf_error {
     char text[1024];
 };
 
-/* Fills err (which may be NULL) and returns code. */
+/* Fills err (which may be NULL) and returns code. Here and below fmt is translated. */
 int pf_error_set(struct pf_error *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Fills err from errno: the code is derived from it and its text appended. Returns the code. */
 int pf_error_errno(struct pf_error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Says that memory is short. Returns PF_E_SYSTEM. */
+int pf_error_memory(struct pf_error *err);
 
 /* Puts "context: " before the text that stands in err. Returns err's code. */
 int pf_error_context(struct pf_error *err, const char *fmt, ...)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +15,16 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-int pf_fs_open_own(int dir_fd, const char *name, int flags)
+bool pf_fs_is_own(int fd)
 {
     struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_uid == geteuid();
+}
+
+int pf_fs_open_own(int dir_fd, const char *name, int flags)
+{
     pf_auto_fd int fd = openat(dir_fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
-        st.st_uid == geteuid())
+    if (fd >= 0 && pf_fs_is_own(fd))
         return pf_steal_fd(&fd);
     if (fd < 0 && errno != ENOENT && errno != ELOOP && errno != ENXIO && errno != EACCES)
         return -1;
@@ -41,6 +46,39 @@ int pf_fs_write_all(int fd, const void *data, size_t length)
         length -= (size_t)n;
     }
     return 0;
+}
+
+int pf_fs_close(int *fd)
+{
+    return close(pf_steal_fd(fd)) < 0 && errno != EINTR ? -1 : 0;
+}
+
+int pf_fs_close_text(FILE *stream, char **text)
+{
+    bool whole = fflush(stream) == 0 && !ferror(stream);
+    if (fclose(stream) == 0 && whole && *text)
+        return 0;
+    free(*text);
+    *text = NULL;
+    return -1;
+}
+
+int pf_fs_sync(int fd)
+{
+    int status;
+    do
+        status = syncfs(fd);
+    while (status < 0 && errno == EINTR);
+    return status;
+}
+
+int pf_fs_set_length(int fd, off_t length)
+{
+    int status;
+    do
+        status = ftruncate(fd, length);
+    while (status < 0 && errno == EINTR);
+    return status;
 }
 
 typedef int (*open_fn)(int dir_fd, const char *path, int flags, mode_t mode);
@@ -107,7 +145,7 @@ int pf_fs_read_fd(int fd, size_t max_bytes, char **data, size_t *length, struct 
     pf_auto_free char *buffer = malloc(capacity + 1);
     for (;;) {
         if (!buffer)
-            return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+            return pf_error_memory(err);
         ssize_t n = read(fd, buffer + used, capacity - used);
         if (n < 0 && errno == EINTR)
             continue;
@@ -121,7 +159,7 @@ int pf_fs_read_fd(int fd, size_t max_bytes, char **data, size_t *length, struct 
         if (used == capacity) {
             char *grown = realloc(buffer, capacity * 2 + 1);
             if (!grown)
-                return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+                return pf_error_memory(err);
             buffer = grown;
             capacity *= 2;
         }
@@ -142,8 +180,8 @@ int pf_fs_replace_file(int dir_fd, const char *name, const void *data, size_t le
         openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return pf_error_errno(err, "writing %s", name);
-    if (pf_fs_write_all(fd, data, length) < 0 || fchmod(fd, mode) < 0 ||
-        close(pf_steal_fd(&fd)) < 0 || renameat(dir_fd, temporary, dir_fd, name) < 0) {
+    if (pf_fs_write_all(fd, data, length) < 0 || fchmod(fd, mode) < 0 || pf_fs_close(&fd) < 0 ||
+        renameat(dir_fd, temporary, dir_fd, name) < 0) {
         pf_error_errno(err, "writing %s", name);
         unlinkat(dir_fd, temporary, 0);
         return err ? err->code : PF_E_SYSTEM;
@@ -152,30 +190,28 @@ int pf_fs_replace_file(int dir_fd, const char *name, const void *data, size_t le
 }
 
 /* In a folder in the folder: a default ACL reaches only so far as it is inherited. */
-static bool probe_inherits(int dir_fd, const char *folder)
+static int probe_inherits(int dir_fd, const char *folder)
 {
     static const char file[] = "file";
     struct stat st;
     bool inherits = true;
     pf_auto_fd int fd = openat(dir_fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return true;
+        return 1;
     pf_auto_fd int made =
         openat(fd, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0777);
     if (made >= 0 && fstat(made, &st) == 0)
         inherits = st.st_uid != geteuid() || st.st_gid != getegid() || (st.st_mode & 07777) != 0777;
-    unlinkat(fd, file, 0);
-    return inherits;
+    return made >= 0 && unlinkat(fd, file, 0) < 0 ? -1 : inherits;
 }
 
-bool pf_fs_inherits(int dir_fd)
+int pf_fs_inherits(int dir_fd)
 {
     static const char folder[] = ".plamo-fast.probe";
     if (mkdirat(dir_fd, folder, 0777) < 0)
-        return true;
-    bool inherits = probe_inherits(dir_fd, folder);
-    unlinkat(dir_fd, folder, AT_REMOVEDIR);
-    return inherits;
+        return 1;
+    int inherits = probe_inherits(dir_fd, folder);
+    return unlinkat(dir_fd, folder, AT_REMOVEDIR) < 0 ? -1 : inherits;
 }
 
 int pf_fs_own_folder(int fd, mode_t mode)
@@ -187,32 +223,42 @@ int pf_fs_own_folder(int fd, mode_t mode)
     return fchmod(fd, mode);
 }
 
-int pf_fs_each_name(int dir_fd, int (*fn)(void *ctx, int dir_fd, const char *name), void *ctx)
+/* Calls fn for the names that one reading of the folder gave, "." and ".." aside. */
+static int each_of(const char *entries, size_t length, int dir_fd,
+                   int (*fn)(void *ctx, int dir_fd, const char *name), void *ctx)
 {
-    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        pf_close_at(&fd);
-        return -1;
-    }
     int result = 0;
-    struct dirent *entry;
-    errno = 0;
-    while (result == 0 && (entry = readdir(dir))) {
+    for (size_t at = 0; result == 0 && at < length;) {
+        const struct dirent64 *entry = (const void *)(entries + at);
+        at += entry->d_reclen;
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             result = fn(ctx, dir_fd, entry->d_name);
-        if (result == 0)
-            errno = 0;
     }
-    int saved = errno;
-    closedir(dir);
-    errno = saved;
-    return result == 0 && saved != 0 ? -1 : result;
+    return result;
+}
+
+/* Not by readdir(3), which needs memory: a folder can be taken away also where there is none. */
+int pf_fs_each_name(int dir_fd, int (*fn)(void *ctx, int dir_fd, const char *name), void *ctx)
+{
+    alignas(struct dirent64) char entries[8192];
+    pf_auto_fd int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t length;
+    while ((length = getdents64(fd, entries, sizeof entries)) > 0) {
+        int result = each_of(entries, (size_t)length, dir_fd, fn, ctx);
+        if (result)
+            return result;
+    }
+    return length < 0 ? -1 : 0;
 }
 
 /* Folders within each other that are walked with a descriptor each; deeper ones are moved up first.
  */
 #define MAX_DEPTH 64
+
+/* A script that a killed run has left behind may still be writing into its folder. */
+#define EMPTYING_TRIES 50
 
 /* The removal of everything inside one folder. */
 struct removal {
@@ -243,6 +289,8 @@ static int move_up(struct removal *r, int dir_fd, const char *name)
     return renameat(dir_fd, name, r->top_fd, up);
 }
 
+static int remove_folder(struct removal *r, int dir_fd, const char *name);
+
 static int remove_entry(void *ctx, int dir_fd, const char *name)
 {
     struct removal *r = ctx;
@@ -250,17 +298,41 @@ static int remove_entry(void *ctx, int dir_fd, const char *name)
         return 0;
     if (errno != EISDIR && errno != EPERM)
         return -1;
+    /* An empty folder needs no descriptor. */
+    if (unlinkat(dir_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+        return 0;
     if (r->depth == MAX_DEPTH)
         return move_up(r, dir_fd, name);
+    if (remove_folder(r, dir_fd, name) == 0)
+        return 0;
+    /* With few descriptors left the walk cannot go as deep. */
+    return r->depth > 0 && (errno == EMFILE || errno == ENFILE) ? move_up(r, dir_fd, name) : -1;
+}
+
+/* That it is gone is as good. */
+static int remove_empty(int dir_fd, const char *name)
+{
+    return unlinkat(dir_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+static int remove_folder(struct removal *r, int dir_fd, const char *name)
+{
     pf_auto_fd int fd = open_for_removal(r, dir_fd, name);
+    /* Gone: somebody else is removing the same. */
     if (fd < 0)
-        return -1;
+        return errno == ENOENT ? 0 : -1;
     r->depth++;
     int status = pf_fs_each_name(fd, remove_entry, r);
     if (status < 0 && errno == EACCES && fchmod(fd, 0700) == 0)
         status = pf_fs_each_name(fd, remove_entry, r);
+    for (unsigned tries = 1; status == 0; tries++) {
+        status = remove_empty(dir_fd, name);
+        if (status == 0 || errno != ENOTEMPTY || tries == EMPTYING_TRIES)
+            break;
+        status = pf_fs_each_name(fd, remove_entry, r);
+    }
     r->depth--;
-    return status < 0 ? -1 : unlinkat(dir_fd, name, AT_REMOVEDIR);
+    return status;
 }
 
 static int remove_content(int fd)
@@ -283,13 +355,24 @@ int pf_fs_remove_tree(int dir_fd, const char *name, struct pf_error *err)
     if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
         return 0;
     struct stat st;
-    if ((errno != EISDIR && errno != EPERM) || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (errno != EISDIR && errno != EPERM)
         return pf_error_errno(err, "removing %s", name);
+    if (remove_empty(dir_fd, name) == 0)
+        return 0;
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : pf_error_errno(err, "removing %s", name);
     struct removal top = {.top_fd = -1, .device = st.st_dev};
     pf_auto_fd int fd = open_for_removal(&top, dir_fd, name);
-    if (fd < 0 || remove_content(fd) < 0 || unlinkat(dir_fd, name, AT_REMOVEDIR) < 0)
-        return pf_error_errno(err, "removing %s", name);
-    return 0;
+    if (fd < 0)
+        return errno == ENOENT ? 0 : pf_error_errno(err, "removing %s", name);
+    int status = remove_content(fd);
+    for (unsigned tries = 1; status == 0; tries++) {
+        status = remove_empty(dir_fd, name);
+        if (status == 0 || errno != ENOTEMPTY || tries == EMPTYING_TRIES)
+            break;
+        status = remove_content(fd);
+    }
+    return status < 0 ? pf_error_errno(err, "removing %s", name) : 0;
 }
 
 int pf_fs_empty_folder(int dir_fd, struct pf_error *err)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -17,8 +18,23 @@
    name elsewhere. flags as for openat(2). A descriptor, or -1 with errno. */
 int pf_fs_open_own(int dir_fd, const char *name, int flags);
 
+/* Is it a regular file of this process's own, with no second name that leads to it? */
+bool pf_fs_is_own(int fd);
+
 /* Writes all of it, or returns -1 with errno. EINTR and short writes are handled. */
 int pf_fs_write_all(int fd, const void *data, size_t length);
+
+/* close(2) of a file that was written: -1 with errno where what was written is lost. *fd is -1 then
+   in any case; a close that a signal breaks off has closed it. */
+int pf_fs_close(int *fd);
+
+/* Closes a stream of open_memstream(3) whose text goes to *text. -1 where not all that was written
+   to it is there for want of memory; *text is NULL then. fclose(3) alone does not tell. */
+int pf_fs_close_text(FILE *stream, char **text);
+
+/* syncfs(2) and ftruncate(2), begun anew where a signal breaks them off. */
+int pf_fs_sync(int fd);
+int pf_fs_set_length(int fd, off_t length);
 
 /* Makes every missing folder of path below dir_fd (links are followed). 0 or -1 with errno. */
 int pf_fs_make_folders(int dir_fd, const char *path, mode_t mode);
@@ -36,16 +52,16 @@ int pf_fs_replace_file(int dir_fd, const char *name, const void *data, size_t le
                        struct pf_error *err);
 
 /* Does what is made in this folder get another group, or another mode, than asked for? A
-   set-group-ID bit, a default ACL and some mount options do that. Found out by trying; true also
-   where it cannot be tried. */
-bool pf_fs_inherits(int dir_fd);
+   set-group-ID bit, a default ACL and some mount options do that. Found out by trying; 1 also where
+   it cannot be tried, else 0; -1 with errno where what was tried could not be taken away. */
+int pf_fs_inherits(int dir_fd);
 
 /* Makes a folder of this process's own what it should be: owner, mode, and no default ACL. -1 with
  * errno. */
 int pf_fs_own_folder(int fd, mode_t mode);
 
 /* Removes the file or the whole tree NAME below dir_fd, following no link, and crossing into no
-   other device. Absent is success. */
+   other device. Absent is success, also of what others remove meanwhile. */
 int pf_fs_remove_tree(int dir_fd, const char *name, struct pf_error *err);
 
 /* Removes everything inside the folder dir_fd, but not the folder. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "install.h"
 
+#include "clock.h"
 #include "commit.h"
 #include "describe.h"
 #include "doinst.h"
 #include "fs.h"
+#include "message.h"
 #include "pkgdb.h"
 #include "pkgname.h"
 #include "resolve.h"
@@ -19,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +36,8 @@ struct item {
     struct pf_staged *staged; /* NULL: it could not be staged */
     int code;                 /* why not */
     struct pf_error *error;   /* the same in words; only then in memory */
+    uint64_t packed_bytes;    /* of the file */
+    int64_t told_ms;          /* when its progress was last told */
 };
 
 struct pf_install {
@@ -45,6 +50,7 @@ struct pf_install {
     struct pf_workers *workers;
     /* The coordinator's: */
     struct pf_commit *commit;
+    struct pf_script_place place;
     struct pf_pkgdb pkgdb;
     struct pf_descriptions descriptions;
     struct pf_install_stats stats;
@@ -71,6 +77,32 @@ static int open_stage_folder(const struct item *item, struct pf_error *err)
     return fd < 0 ? pf_error_errno(err, "opening the folder to unpack %s in", file_of(item)) : fd;
 }
 
+static void tell(const struct item *item, enum pf_event_type type, uint64_t bytes)
+{
+    pf_events_send(item->install->settings.events, &(struct pf_event){.type = type,
+                                                                      .subject = file_of(item),
+                                                                      .bytes = bytes,
+                                                                      .total = item->packed_bytes});
+}
+
+static void on_read(void *ctx, uint64_t bytes)
+{
+    struct item *item = ctx;
+    int64_t now = pf_clock_ms();
+    if (now - item->told_ms < PF_EVENT_INTERVAL_MS)
+        return;
+    item->told_ms = now;
+    tell(item, PF_EVENT_DECODING, bytes);
+}
+
+static void begin_telling(struct item *item, int fd)
+{
+    struct stat st;
+    item->packed_bytes = fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+    item->told_ms = pf_clock_ms();
+    tell(item, PF_EVENT_DECODING, 0);
+}
+
 /* On a worker: nothing here touches the root. */
 static int stage_file(const struct pf_install *install, struct item *item, struct pf_error *err)
 {
@@ -83,14 +115,27 @@ static int stage_file(const struct pf_install *install, struct item *item, struc
     int folder = open_stage_folder(item, err);
     if (folder < 0)
         return folder;
-    return pf_stage_package(fd, file_of(item), folder, &install->limits, &item->staged, err);
+    const struct pf_checksum *expected = &install->settings.manifest->entries[item->index].expected;
+    struct pf_stage_limits limits = install->limits;
+    limits.decode.checksum = expected->hex[0] ? expected : NULL;
+    limits.decode.on_read = on_read;
+    limits.decode.ctx = item;
+    begin_telling(item, fd);
+    int failed = pf_stage_package(fd, file_of(item), folder, &limits, &item->staged, err);
+    tell(item, PF_EVENT_DECODED, failed ? 0 : item->staged->unpacked_bytes);
+    return failed;
 }
 
 static void stage_item(void *ctx, void *arg)
 {
     struct item *item = arg;
+    struct pf_events *events = item->install->settings.events;
     struct pf_error err = {0};
+    int64_t span = pf_span_begin(events);
     item->code = stage_file(ctx, item, &err);
+    pf_span_end(events, span, "stage", file_of(item));
+    if (item->code == 0)
+        pf_span_sum(events, span, item->staged->decode_ns, "decode", file_of(item));
     if (item->code == 0)
         return;
     item->error = malloc(sizeof err);
@@ -98,26 +143,43 @@ static void stage_item(void *ctx, void *arg)
         *item->error = err;
 }
 
+/* Before anything is fetched: without one nothing can be installed. */
+static int open_place(struct pf_install *install, struct pf_error *err)
+{
+    struct pf_events *events = install->settings.events;
+    install->place.root_fd = install->root_fd;
+    if (install->settings.no_sandbox) {
+        pf_events_text(events, PF_EVENT_NOTE, NULL, "package scripts run without a sandbox");
+        return 0;
+    }
+    int failed = pf_script_open_sandbox(install->root_fd, &install->place.sandbox, err);
+    if (!failed && !pf_sandbox_has_landlock(install->place.sandbox))
+        pf_events_text(events, PF_EVENT_NOTE, NULL,
+                       "the sandbox for package scripts goes without Landlock, which this kernel "
+                       "has not got");
+    return failed;
+}
+
 int pf_install_new(const struct pf_install_settings *settings, struct pf_install **out,
                    struct pf_error *err)
 {
     struct pf_install *install = calloc(1, sizeof *install);
     if (!install)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     size_t count = settings->manifest->count;
     install->settings = *settings;
     install->stage_fd = openat(settings->work_fd, "stage", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     install->root_fd = openat(settings->work_fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    install->limits = (struct pf_stage_limits)PF_STAGE_LIMITS_DEFAULT;
+    install->limits = settings->limits;
     install->limits.cancel = settings->stop;
     install->limits.names = pf_tarread_locale();
-    install->limits.inherits = install->stage_fd >= 0 && pf_fs_inherits(install->stage_fd);
+    install->limits.inherits = install->stage_fd >= 0 && pf_fs_inherits(install->stage_fd) != 0;
     install->items = calloc(count ? count : 1, sizeof *install->items);
     install->item_of = calloc(count ? count : 1, sizeof *install->item_of);
     install->commit = pf_commit_new(install->root_fd);
     int failed = 0;
     if (!install->items || !install->item_of || !install->commit)
-        failed = pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        failed = pf_error_memory(err);
     else if (install->stage_fd < 0 || install->root_fd < 0)
         failed = pf_error_errno(err, "opening the work folder");
     for (size_t i = 0; !failed && i < count; i++) {
@@ -126,6 +188,8 @@ int pf_install_new(const struct pf_install_settings *settings, struct pf_install
         if (package)
             install->items[install->item_count++] = (struct item){.install = install, .index = i};
     }
+    if (!failed)
+        failed = open_place(install, err);
     if (!failed) {
         /* First boot runs the initpkg scripts in the order of their times, and some ls know only
            whole seconds: give each package a second of its own, all of them past. */
@@ -176,6 +240,7 @@ void pf_install_free(struct pf_install *install)
     free(install->items);
     free(install->item_of);
     pf_commit_free(install->commit);
+    pf_sandbox_close(install->place.sandbox);
     pf_descriptions_end(&install->descriptions);
     pf_close_at(&install->stage_fd);
     pf_close_at(&install->root_fd);
@@ -262,7 +327,7 @@ static int run_shell(struct pf_install *install, const struct pf_staged *staged,
         return failed;
     int status = 0;
     install->stats.shells++;
-    failed = pf_script_run(install->root_fd, &limits, output, install->settings.stop, &status, err);
+    failed = pf_script_run(&install->place, &limits, output, install->settings.stop, &status, err);
     if (!failed && status)
         pf_events_text(install->settings.events, PF_EVENT_WARNING, staged->name.stem,
                        "its script ended with status %d", status);
@@ -316,12 +381,18 @@ static int install_package(struct pf_install *install, const struct item *item,
                            struct pf_error *err)
 {
     const struct pf_staged *staged = item->staged;
+    struct pf_events *events = install->settings.events;
     struct script script;
     int failed = read_script(staged, &script, err);
+    int64_t span = pf_span_begin(events);
     if (!failed)
         failed = pf_commit_package(install->commit, staged, script.needs_shell, err);
+    pf_span_end(events, span, "commit", staged->name.stem);
+    span = pf_span_begin(events);
     if (!failed)
         failed = write_records(install, item, err);
+    pf_span_end(events, span, "record", staged->name.stem);
+    span = pf_span_begin(events);
     if (!failed && script.present) {
         failed = pf_pkgdb_keep_initpkg(&install->pkgdb, staged->name.name, script.initpkg,
                                        script.initpkg_length, err);
@@ -332,6 +403,7 @@ static int install_package(struct pf_install *install, const struct item *item,
         if (!failed)
             failed = pf_pkgdb_keep_script(&install->pkgdb, staged->name.name, script.rest,
                                           script.rest_length, err);
+        pf_span_end(events, span, "script", staged->name.stem);
     }
     if (!failed)
         clean_install_folder(install);
@@ -379,7 +451,7 @@ static int staging_failed(struct pf_install *install, const struct item *item, s
     if (is_damage(item->code)) {
         if (install->settings.skip_corrupt) {
             pf_events_text(install->settings.events, PF_EVENT_SKIPPED, file_of(item), "%s",
-                           item->error ? item->error->text : "it is damaged");
+                           item->error ? item->error->text : pf_message(N_("it is damaged")));
             return 0;
         }
         if (install->settings.remove_corrupt)
@@ -418,14 +490,33 @@ static int finish_item(struct pf_install *install, struct item *item, struct pf_
     }
     free_item(item);
     stage_name(item, name);
-    return failed ? failed : pf_fs_remove_tree(install->stage_fd, name, err);
+    int64_t span = pf_span_begin(install->settings.events);
+    if (!failed)
+        failed = pf_fs_remove_tree(install->stage_fd, name, err);
+    pf_span_end(install->settings.events, span, "tidy", file_of(item));
+    return failed;
+}
+
+static int finish_commits(struct pf_install *install, struct pf_error *err)
+{
+    int64_t span = pf_span_begin(install->settings.events);
+    int failed = pf_commit_finish(install->commit, err);
+    pf_span_end(install->settings.events, span, "commit", "folder times");
+    return failed;
 }
 
 int pf_install_run(struct pf_install *install, struct pf_install_stats *stats, struct pf_error *err)
 {
     int failed = 0;
+    pf_events_send(install->settings.events,
+                   &(struct pf_event){.type = PF_EVENT_INSTALLING,
+                                      .count = install->item_count,
+                                      .total = install->settings.packed_bytes});
     for (size_t i = 0; i < install->item_count && !failed; i++) {
+        int64_t span = pf_span_begin(install->settings.events);
         struct item *item = pf_workers_take(install->workers);
+        if (install->settings.jobs)
+            pf_span_end(install->settings.events, span, "wait", item ? file_of(item) : NULL);
         if (!item || atomic_load(install->settings.stop)) {
             failed = pf_error_set(err, PF_E_CANCELLED, "stopped");
             break;
@@ -437,7 +528,7 @@ int pf_install_run(struct pf_install *install, struct pf_install_stats *stats, s
             failed = finish_item(install, item, err);
     }
     if (!failed)
-        failed = pf_commit_finish(install->commit, err);
+        failed = finish_commits(install, err);
     *stats = install->stats;
     return failed;
 }

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "event.h"
 #include "manifest.h"
+#include "stage.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -17,12 +18,15 @@ struct pf_install_settings {
        package that was staged is filled in; where one is there already, it must be the same. Texts
        beside the packages are read from folder_fd. */
     struct pf_manifest *manifest;
-    int folder_fd;        /* where the files are */
-    const char *location; /* the folder's path as it stands in the records */
-    int work_fd;          /* has "root" and "stage" */
-    unsigned jobs;        /* worker threads; 0: the calling thread does it all */
-    bool skip_corrupt;    /* pass over a damaged package, as the shell template does */
-    bool remove_corrupt;  /* take a damaged file out of the folder: it is to be fetched again */
+    int folder_fd;                 /* where the files are */
+    const char *location;          /* the folder's path as it stands in the records */
+    int work_fd;                   /* has "root" and "stage" */
+    uint64_t packed_bytes;         /* of all package files, for who follows; 0: not known */
+    unsigned jobs;                 /* worker threads; 0: the calling thread does it all */
+    bool skip_corrupt;             /* pass over a damaged package, as the shell template does */
+    struct pf_stage_limits limits; /* of each package; cancel, names and inherits are filled in */
+    bool remove_corrupt; /* take a damaged file out of the folder: it is to be fetched again */
+    bool no_sandbox;     /* run scripts with all that this process may do */
     struct pf_events *events;
     atomic_bool *stop; /* set by anybody: everything ends soon */
 };
@@ -35,7 +39,8 @@ struct pf_install_stats {
 
 struct pf_install;
 
-/* Starts the workers. */
+/* Opens the sandbox for scripts and starts the workers. PF_E_PERMISSION where no sandbox can be
+ * had. */
 int pf_install_new(const struct pf_install_settings *settings, struct pf_install **out,
                    struct pf_error *err);
 

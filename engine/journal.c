@@ -96,15 +96,18 @@ static int read_all(struct pf_journal *journal, struct pf_error *err)
     int failed = pf_fs_read_fd(journal->fd, MAX_BYTES, &text, &length, err);
     if (failed)
         return pf_error_context(err, JOURNAL);
-    char *rest = text;
-    for (char *newline; (newline = strchr(rest, '\n')); rest = newline + 1) {
+    char *rest = text, *end = text + length;
+    for (char *newline; (newline = memchr(rest, '\n', (size_t)(end - rest))); rest = newline + 1) {
         *newline = '\0';
-        if (read_line(journal, rest) < 0)
-            return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        /* After a power failure a file may end in zeros; what was added since stands behind them.
+         */
+        bool whole = strlen(rest) == (size_t)(newline - rest);
+        if (whole && read_line(journal, rest) < 0)
+            return pf_error_memory(err);
     }
     /* A line without its newline was cut by a crash: more fields than any line has make it void. */
     static const char void_end[] = "\t\t\t\t\n";
-    if (*rest && pf_fs_write_all(journal->fd, void_end, sizeof void_end - 1) < 0)
+    if (rest < end && pf_fs_write_all(journal->fd, void_end, sizeof void_end - 1) < 0)
         return pf_error_errno(err, JOURNAL);
     return 0;
 }
@@ -113,7 +116,7 @@ int pf_journal_open(int partial_fd, struct pf_journal **out, struct pf_error *er
 {
     struct pf_journal *journal = calloc(1, sizeof *journal);
     if (!journal)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     journal->folder_fd = partial_fd;
     journal->fd = pf_fs_open_own(partial_fd, JOURNAL, O_RDWR | O_APPEND);
     int failed = journal->fd < 0 ? pf_error_errno(err, JOURNAL) : read_all(journal, err);
@@ -239,7 +242,7 @@ static int append(struct pf_journal *journal, struct pf_error *err, const char *
     va_end(args);
     if (length < 0) {
         line = NULL;
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     }
     return pf_fs_write_all(journal->fd, line, (size_t)length) < 0 ? pf_error_errno(err, JOURNAL)
                                                                   : 0;

@@ -3,17 +3,30 @@
 
 #include "array.h"
 #include "names.h"
+#include "sizehint.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <gumbo.h>
 #include <limits.h>
+#include <setjmp.h>
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Elements within each other; real index pages have a dozen. */
 #define MAX_NESTING 512
+
+/* What parsing a page may cost: elements, each of which takes memory; comparisons of attributes, of
+   which each is compared with all of its element; and bytes of the page looked at for both, which a
+   page with tags inside tags makes more than it has. */
+#define MAX_ELEMENTS    400000
+#define MAX_COMPARISONS 100000000
+#define MAX_LOOKED_AT   4 /* times its length */
 
 /* More entries than this in one folder is no package folder. */
 #define MAX_ENTRIES 200000
@@ -31,6 +44,59 @@ static void curl_free_at(char **text)
     curl_free(*text);
 }
 
+bool pf_listing_is_name(const char *name, size_t length)
+{
+    if (length == 0 || length > NAME_MAX)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)name[i];
+        if (c == '/' || c < 0x20 || c == 0x7f)
+            return false;
+    }
+    return name[0] != '.' || (length != 1 && (length != 2 || name[1] != '.'));
+}
+
+int pf_listing_add(struct pf_listing *listing, struct pf_names *seen,
+                   const struct pf_listing_entry *entry, struct pf_error *err)
+{
+    size_t length = strlen(entry->name);
+    if (!pf_listing_is_name(entry->name, length))
+        return 0;
+    /* A folder and a file of one name are different things ("devel.txz/"). */
+    char key[NAME_MAX + 2];
+    key[0] = entry->folder ? 'd' : 'f';
+    memcpy(key + 1, entry->name, length + 1);
+    int added = pf_names_add(seen, key);
+    if (added == 0)
+        return 0;
+    if (added > 0 && listing->count == MAX_ENTRIES)
+        return pf_error_set(err, PF_E_LIMIT, "the folder lists more than %d entries", MAX_ENTRIES);
+    struct pf_listing_entry copy = *entry;
+    copy.name = strdup(entry->name);
+    copy.url = strdup(entry->url);
+    if (added < 0 || !copy.name || !copy.url ||
+        pf_array_room(&listing->entries, listing->count, sizeof *listing->entries) < 0) {
+        free(copy.name);
+        free(copy.url);
+        return pf_error_memory(err);
+    }
+    listing->entries[listing->count++] = copy;
+    return 0;
+}
+
+int pf_listing_add_child(struct pf_listing *listing, struct pf_names *seen, const char *folder_url,
+                         const struct pf_listing_entry *entry, struct pf_error *err)
+{
+    pf_auto_curl_str char *encoded = curl_easy_escape(NULL, entry->name, 0);
+    struct pf_listing_entry whole = *entry;
+    if (!encoded ||
+        asprintf(&whole.url, "%s%s%s", folder_url, encoded, entry->folder ? "/" : "") < 0)
+        return pf_error_memory(err);
+    int result = pf_listing_add(listing, seen, &whole, err);
+    free(whole.url);
+    return result;
+}
+
 /* What the links of a page are compared with. */
 struct page {
     CURLU *base; /* what relative links are joined to; <base href> changes it */
@@ -41,19 +107,28 @@ struct page {
     struct pf_names seen;
     struct pf_listing *out;
     struct pf_error *err;
+    bool no_memory; /* a link was not understood for want of memory */
+    bool is_open;   /* the last link was an entry's, and what follows it tells of it */
+    char row[256];  /* that text, as far as it is of interest */
+    size_t row_length;
 };
 
-static char *url_part(CURLU *url, CURLUPart part, unsigned flags)
+/* NULL where there is no such part; *no_memory is set where that is not known. */
+static char *url_part(CURLU *url, CURLUPart part, unsigned flags, bool *no_memory)
 {
     char *text = NULL;
-    return curl_url_get(url, part, &text, flags) == CURLUE_OK ? text : NULL;
+    CURLUcode code = curl_url_get(url, part, &text, flags);
+    if (code == CURLUE_OUT_OF_MEMORY)
+        *no_memory = true;
+    return code == CURLUE_OK ? text : NULL;
 }
 
 static bool same_place(struct page *page, CURLU *url)
 {
-    pf_auto_curl_str char *scheme = url_part(url, CURLUPART_SCHEME, 0);
-    pf_auto_curl_str char *host = url_part(url, CURLUPART_HOST, 0);
-    pf_auto_curl_str char *port = url_part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+    pf_auto_curl_str char *scheme = url_part(url, CURLUPART_SCHEME, 0, &page->no_memory);
+    pf_auto_curl_str char *host = url_part(url, CURLUPART_HOST, 0, &page->no_memory);
+    pf_auto_curl_str char *port =
+        url_part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT, &page->no_memory);
     if (!scheme || !host || !port || strcasecmp(host, page->host) != 0)
         return false;
     if (strcmp(scheme, page->scheme) == 0)
@@ -71,6 +146,7 @@ static bool child_name(struct page *page, const char *path, char name[NAME_MAX +
     int folder_length, path_length;
     pf_auto_curl_str char *base = curl_easy_unescape(NULL, page->folder, 0, &folder_length);
     pf_auto_curl_str char *full = curl_easy_unescape(NULL, path, 0, &path_length);
+    page->no_memory = page->no_memory || !base || !full;
     if (!base || !full || path_length <= folder_length ||
         memcmp(base, full, (size_t)folder_length) != 0)
         return false;
@@ -81,60 +157,77 @@ static bool child_name(struct page *page, const char *path, char name[NAME_MAX +
     *folder = path[strlen(path) - 1] == '/';
     if (*folder)
         length--;
-    if (length == 0 || length > NAME_MAX)
+    if (!pf_listing_is_name(rest, length))
         return false;
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)rest[i];
-        if (c == '/' || c < 0x20 || c == 0x7f)
-            return false;
-    }
     memcpy(name, rest, length);
     name[length] = '\0';
-    return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+    return true;
 }
 
-static int add_entry(struct page *page, const char *name, char *url, bool folder)
-{
-    struct pf_listing *out = page->out;
-    /* A folder and a file of one name are different things ("devel.txz/"). */
-    char key[NAME_MAX + 2];
-    key[0] = folder ? 'd' : 'f';
-    memcpy(key + 1, name, strlen(name) + 1);
-    int added = pf_names_add(&page->seen, key);
-    if (added == 0)
-        return 0;
-    if (added > 0 && out->count == MAX_ENTRIES)
-        return pf_error_set(page->err, PF_E_LIMIT, "the page lists more than %d entries",
-                            MAX_ENTRIES);
-    struct pf_listing_entry entry = {.name = strdup(name), .url = strdup(url), .folder = folder};
-    if (added < 0 || !entry.name || !entry.url ||
-        pf_array_room(&out->entries, out->count, sizeof *out->entries) < 0) {
-        free(entry.name);
-        free(entry.url);
-        return pf_error_set(page->err, PF_E_SYSTEM, "out of memory");
-    }
-    out->entries[out->count++] = entry;
-    return 0;
-}
-
-static int take_link(struct page *page, const char *href)
+static int join_link(struct page *page, const char *href)
 {
     pf_auto_url CURLU *url = curl_url_dup(page->base);
     if (!url)
-        return pf_error_set(page->err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(page->err);
     /* A query, even an empty one, which some versions of libcurl do not keep. */
     if (href[strcspn(href, "?#")] == '?')
         return 0;
-    if (*href == '\0' || curl_url_set(url, CURLUPART_URL, href, 0) != CURLUE_OK)
+    errno = 0; /* for libcurl, a base that it has no memory to join to is none */
+    CURLUcode code = *href ? curl_url_set(url, CURLUPART_URL, href, 0) : CURLUE_MALFORMED_INPUT;
+    page->no_memory = page->no_memory || code == CURLUE_OUT_OF_MEMORY || (code && errno == ENOMEM);
+    if (code != CURLUE_OK)
         return 0; /* "javascript:…", "mailto:…" and nonsense */
     curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
-    pf_auto_curl_str char *path = url_part(url, CURLUPART_PATH, 0);
-    pf_auto_curl_str char *whole = url_part(url, CURLUPART_URL, 0);
+    pf_auto_curl_str char *path = url_part(url, CURLUPART_PATH, 0, &page->no_memory);
+    pf_auto_curl_str char *whole = url_part(url, CURLUPART_URL, 0, &page->no_memory);
     char name[NAME_MAX + 1];
     bool folder;
     if (!path || !whole || !same_place(page, url) || !child_name(page, path, name, &folder))
         return 0;
-    return add_entry(page, name, whole, folder);
+    struct pf_listing_entry entry = {.name = name,
+                                     .url = whole,
+                                     .folder = folder,
+                                     .size_bytes = -1};
+    size_t before = page->out->count;
+    int failed = pf_listing_add(page->out, &page->seen, &entry, page->err);
+    page->is_open = page->out->count > before;
+    return failed;
+}
+
+/* Another link, or the page's end: the text behind the last one is whole. */
+static void end_row(struct page *page)
+{
+    page->row[page->row_length] = '\0';
+    if (page->is_open)
+        page->out->entries[page->out->count - 1].about_bytes = pf_sizehint_read(page->row);
+    page->is_open = false;
+    page->row_length = 0;
+}
+
+/* The words of a row stand in one text, or in cells of a table. */
+static void take_text(struct page *page, const GumboNode *node)
+{
+    const char *text = node->v.text.text;
+    bool in_link =
+        node->parent->type == GUMBO_NODE_ELEMENT && node->parent->v.element.tag == GUMBO_TAG_A;
+    size_t length = strlen(text), room = sizeof page->row - 2 - page->row_length;
+    if (!page->is_open || in_link)
+        return;
+    length = length < room ? length : room;
+    memcpy(page->row + page->row_length, text, length);
+    page->row_length += length;
+    if (page->row_length < sizeof page->row - 2)
+        page->row[page->row_length++] = ' ';
+}
+
+/* A link that is left out is a package less: never because memory ran out. */
+static int take_link(struct page *page, const char *href)
+{
+    end_row(page);
+    int failed = join_link(page, href);
+    if (!failed && page->no_memory)
+        failed = pf_error_memory(page->err);
+    return failed;
 }
 
 static const char *attribute_of(const GumboNode *node, GumboTag tag, const char *name)
@@ -155,8 +248,10 @@ static int walk_links(struct page *page, const GumboNode *root)
         int failed = href ? take_link(page, href) : 0;
         if (failed)
             return failed;
-        if (base)
-            curl_url_set(page->base, CURLUPART_URL, base, 0);
+        if (node->type == GUMBO_NODE_TEXT)
+            take_text(page, node);
+        if (base && curl_url_set(page->base, CURLUPART_URL, base, 0) == CURLUE_OUT_OF_MEMORY)
+            return pf_error_memory(page->err);
         if (node->type == GUMBO_NODE_ELEMENT && node->v.element.children.length > 0) {
             node = node->v.element.children.data[0];
             continue;
@@ -219,6 +314,55 @@ static void close_element(struct nesting *nesting, uint64_t name)
     }
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
+}
+
+/* Counts the attributes of a tag whose name has just ended, as the HTML standard cuts them (13.2.5,
+   "Tokenization"). Returns where the tag ends. */
+static const char *count_attributes(const char *p, const char *end, uint64_t *count)
+{
+    for (*count = 0; p < end; ++*count) {
+        while (p < end && (is_space(*p) || *p == '/'))
+            p++;
+        if (p == end || *p == '>')
+            break;
+        for (p++; p < end && !is_space(*p) && !strchr("/>=", *p);)
+            p++;
+        while (p < end && is_space(*p))
+            p++;
+        if (p == end || *p != '=')
+            continue;
+        for (p++; p < end && is_space(*p);)
+            p++;
+        char quote = p < end && (*p == '"' || *p == '\'') ? *p++ : '\0';
+        while (p < end && (quote ? *p != quote : !is_space(*p) && *p != '>'))
+            p++;
+        p += quote && p < end;
+    }
+    return p;
+}
+
+/* Every "<" and letter is taken for a tag, also in a comment or a script: none is overlooked. */
+static bool costs_too_much(const char *text, size_t length)
+{
+    const char *end = text + length;
+    uint64_t elements = 0, comparisons = 0, looked_at = 0;
+    for (const char *p = text; (p = memchr(p, '<', (size_t)(end - p)));) {
+        p++;
+        if (p == end || !isalpha((unsigned char)*p))
+            continue;
+        uint64_t attributes;
+        looked_at += (uint64_t)(count_attributes(p, end, &attributes) - p);
+        comparisons += attributes * attributes;
+        if (++elements > MAX_ELEMENTS || comparisons > MAX_COMPARISONS ||
+            looked_at > MAX_LOOKED_AT * (uint64_t)length)
+            return true;
+    }
+    return false;
+}
+
 /* The parser's time grows with the square of the nesting depth: a rough count keeps hostile pages
    from it. Tags are counted, not understood. */
 static bool nests_too_deep(const char *text, size_t length)
@@ -243,17 +387,76 @@ static bool nests_too_deep(const char *text, size_t length)
     return false;
 }
 
+/* The parser goes on as if it always got memory. So its memory is counted here, and where there is
+   none the parser is left by a jump. */
+struct block {
+    alignas(max_align_t) struct block *next;
+    struct block *previous;
+};
+
+struct memory {
+    struct block blocks; /* a ring */
+    jmp_buf none_left;
+};
+
+static void *memory_get(void *ctx, size_t size)
+{
+    struct memory *memory = ctx;
+    struct block *block = size < SIZE_MAX - sizeof *block ? malloc(sizeof *block + size) : NULL;
+    if (!block)
+        longjmp(memory->none_left, 1);
+    *block = (struct block){.next = memory->blocks.next, .previous = &memory->blocks};
+    block->next->previous = block->previous->next = block;
+    return block + 1;
+}
+
+static void memory_put(void *ctx, void *data)
+{
+    (void)ctx;
+    if (!data)
+        return;
+    struct block *block = (struct block *)data - 1;
+    block->next->previous = block->previous;
+    block->previous->next = block->next;
+    free(block);
+}
+
+static void memory_end(struct memory *memory)
+{
+    for (struct block *block = memory->blocks.next; block != &memory->blocks;) {
+        struct block *next = block->next;
+        free(block);
+        block = next;
+    }
+}
+
+/* The tree is part of the memory. NULL where there was too little. */
+static const GumboOutput *parse(struct memory *memory, const char *text, size_t length)
+{
+    GumboOptions options = kGumboDefaultOptions;
+    options.allocator = memory_get;
+    options.deallocator = memory_put;
+    options.userdata = memory;
+    return setjmp(memory->none_left) ? NULL : gumbo_parse_with_options(&options, text, length);
+}
+
 int pf_listing_parse_html(const char *text, size_t length, const char *page_url,
                           struct pf_listing *out, struct pf_error *err)
 {
     *out = (struct pf_listing){0};
+    bool no_memory = false;
     pf_auto_url CURLU *base = curl_url();
-    if (!base || curl_url_set(base, CURLUPART_URL, page_url, 0) != CURLUE_OK)
+    CURLUcode code = base ? curl_url_set(base, CURLUPART_URL, page_url, 0) : CURLUE_OUT_OF_MEMORY;
+    if (code == CURLUE_OUT_OF_MEMORY)
+        return pf_error_memory(err);
+    if (code != CURLUE_OK)
         return pf_error_set(err, PF_E_INVALID, "%s is not a URL", page_url);
-    pf_auto_curl_str char *scheme = url_part(base, CURLUPART_SCHEME, 0);
-    pf_auto_curl_str char *host = url_part(base, CURLUPART_HOST, 0);
-    pf_auto_curl_str char *port = url_part(base, CURLUPART_PORT, CURLU_DEFAULT_PORT);
-    pf_auto_curl_str char *folder = url_part(base, CURLUPART_PATH, 0);
+    pf_auto_curl_str char *scheme = url_part(base, CURLUPART_SCHEME, 0, &no_memory);
+    pf_auto_curl_str char *host = url_part(base, CURLUPART_HOST, 0, &no_memory);
+    pf_auto_curl_str char *port = url_part(base, CURLUPART_PORT, CURLU_DEFAULT_PORT, &no_memory);
+    pf_auto_curl_str char *folder = url_part(base, CURLUPART_PATH, 0, &no_memory);
+    if (no_memory)
+        return pf_error_memory(err);
     if (!scheme || !host || !port || !folder || folder[strlen(folder) - 1] != '/')
         return pf_error_set(err, PF_E_INVALID, "%s is not the URL of a folder", page_url);
     curl_url_set(base, CURLUPART_QUERY, NULL, 0);
@@ -267,11 +470,14 @@ int pf_listing_parse_html(const char *text, size_t length, const char *page_url,
                         .err = err};
     if (nests_too_deep(text, length))
         return pf_error_set(err, PF_E_LIMIT, "the page nests more than %d elements", MAX_NESTING);
-    GumboOutput *tree = gumbo_parse_with_options(&kGumboDefaultOptions, text, length);
-    if (!tree)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
-    int result = walk_links(&page, tree->root);
-    gumbo_destroy_output(&kGumboDefaultOptions, tree);
+    if (costs_too_much(text, length))
+        return pf_error_set(err, PF_E_LIMIT,
+                            "the page has more elements or attributes than an index");
+    struct memory memory = {.blocks = {&memory.blocks, &memory.blocks}};
+    const GumboOutput *tree = parse(&memory, text, length);
+    int result = tree ? walk_links(&page, tree->root) : pf_error_memory(err);
+    end_row(&page);
+    memory_end(&memory);
     pf_names_end(&page.seen);
     return result;
 }

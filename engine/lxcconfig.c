@@ -2,6 +2,7 @@
 #include "lxcconfig.h"
 
 #include "fs.h"
+#include "lxcline.h"
 #include "resolve.h"
 
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define COMMON_CONFIG PF_LXC_CONFIG_DIR "/plamo.common.conf"
@@ -23,78 +25,169 @@ static char *config_path(const char *path)
     return asprintf(&config, "%s/config", path) < 0 ? NULL : config;
 }
 
-/* Appends in one write; the file is made where it is missing. */
-static int append(int dir_fd, const char *file, const char *text, struct pf_error *err)
+/* Appends to a file that may end without a newline. */
+static int write_lines(int fd, const char *text)
 {
-    pf_auto_fd int fd = openat(dir_fd, file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0 || pf_fs_write_all(fd, text, strlen(text)) < 0 || close(pf_steal_fd(&fd)) < 0)
+    struct stat st;
+    char last = '\n';
+    if (fstat(fd, &st) < 0 || (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) < 0))
+        return -1;
+    if (*text && last != '\n' && pf_fs_write_all(fd, "\n", 1) < 0)
+        return -1;
+    return pf_fs_write_all(fd, text, strlen(text));
+}
+
+/* The file is made where it is missing. */
+static int append(const char *file, const char *text, struct pf_error *err)
+{
+    pf_auto_fd int fd = open(file, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0 || write_lines(fd, text) < 0 || close(pf_steal_fd(&fd)) < 0)
         return pf_error_errno(err, "writing %s", file);
     return 0;
 }
 
-int pf_lxcconfig_append(const char *path, const char *name, const char *arch, bool mapped,
+/* The whole of PATH/config; an empty text where there is none. */
+static int read_config(const char *file, char **text, struct pf_error *err)
+{
+    size_t length;
+    *text = NULL;
+    pf_auto_fd int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        *text = strdup("");
+        return *text ? 0 : pf_error_memory(err);
+    }
+    int failed = pf_fs_read_fd(fd, MAX_CONFIG, text, &length, err);
+    return failed ? pf_error_context(err, "%s", file) : 0;
+}
+
+/* Did an LXC before 2.1 begin this configuration? */
+static bool is_legacy(const char *text)
+{
+    static const char *const old_keys[] = {"lxc.rootfs", "lxc.utsname",    "lxc.network.",
+                                           "lxc.mount",  "lxc.id_map",     "lxc.tty",
+                                           "lxc.pts",    "lxc.aa_profile", NULL};
+    static const char *const new_keys[] = {"lxc.rootfs.path", "lxc.uts.name",  "lxc.net.",
+                                           "lxc.mount.fstab", "lxc.idmap",     "lxc.tty.",
+                                           "lxc.pty.",        "lxc.apparmor.", NULL};
+    struct pf_lxcline line;
+    bool old = false;
+    while (pf_lxcline_next(&text, &line)) {
+        if (pf_lxcline_is(&line, new_keys))
+            return false;
+        old = old || pf_lxcline_is(&line, old_keys);
+    }
+    return old;
+}
+
+/* An empty file beside the configuration; what is in one that is there stays. */
+static int make_fstab(const char *path, struct pf_error *err)
+{
+    pf_auto_free char *file = NULL;
+    if (asprintf(&file, "%s/fstab", path) < 0) {
+        file = NULL;
+        return pf_error_memory(err);
+    }
+    return append(file, "", err);
+}
+
+int pf_lxcconfig_append(const char *path, const struct pf_lxcconfig_container *container,
                         struct pf_error *err)
 {
     pf_auto_free char *file = config_path(path);
+    pf_auto_free char *before = NULL;
+    pf_auto_free char *mount = NULL;
     pf_auto_free char *text = NULL;
     bool common = access(COMMON_CONFIG, F_OK) == 0;
-    bool userns = mapped && access(USERNS_CONFIG, F_OK) == 0;
-    if (!file || asprintf(&text, "lxc.uts.name = %s\nlxc.arch = %s\n%s%s", name, arch,
-                          common ? "\nlxc.include = " COMMON_CONFIG "\n" : "",
-                          userns ? "lxc.include = " USERNS_CONFIG "\n" : "") < 0) {
-        text = NULL;
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+    bool userns = container->mapped && access(USERNS_CONFIG, F_OK) == 0;
+    if (!file)
+        return pf_error_memory(err);
+    int failed = read_config(file, &before, err);
+    if (failed)
+        return failed;
+    bool legacy = is_legacy(before);
+    if (container->fstab && (failed = make_fstab(path, err)))
+        return failed;
+    if (asprintf(&mount, "%s = %s/fstab\n", legacy ? "lxc.mount" : "lxc.mount.fstab",
+                 container->home ? container->home : path) < 0) {
+        mount = NULL;
+        return pf_error_memory(err);
     }
-    return append(AT_FDCWD, file, text, err);
+    if (asprintf(&text, "%s = %s\n%slxc.arch = %s\n%s%s", legacy ? "lxc.utsname" : "lxc.uts.name",
+                 container->name, container->fstab ? mount : "", container->arch,
+                 common ? "\nlxc.include = " COMMON_CONFIG "\n" : "",
+                 userns ? "lxc.include = " USERNS_CONFIG "\n" : "") < 0) {
+        text = NULL;
+        return pf_error_memory(err);
+    }
+    return append(file, text, err);
 }
 
-/* The value of a "lxc.rootfs.path = …" line, or NULL. */
-static char *rootfs_of_line(const char *line, size_t length)
+int pf_lxcconfig_add(const char *path, const char *lines, struct pf_error *err)
 {
-    static const char key[] = "lxc.rootfs.path";
-    const char *end = line + length;
-    if (length < sizeof key || strncmp(line, key, sizeof key - 1) != 0)
-        return NULL;
-    const char *p = line + sizeof key - 1;
-    while (p < end && (*p == ' ' || *p == '\t'))
-        p++;
-    if (p == end || *p++ != '=')
-        return NULL;
-    while (p < end && (*p == ' ' || *p == '\t'))
-        p++;
-    while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
-    if (end - p > 4 && strncmp(p, "dir:", 4) == 0)
-        p += 4;
-    return p < end ? strndup(p, (size_t)(end - p)) : NULL;
+    pf_auto_free char *file = config_path(path);
+    return file ? append(file, lines, err) : pf_error_memory(err);
+}
+
+/* The folder that a value of lxc.rootfs.path means: "[TYPE:]SOURCE", where only of two types the
+   source is the folder itself. An absolute path may have a colon in it. Empty: NULL. */
+static int rootfs_of_value(const struct pf_lxcline *line, char **rootfs, struct pf_error *err)
+{
+    static const char *const folder_types[] = {"dir:", "btrfs:", NULL};
+    const char *value = line->value;
+    size_t length = line->value_length;
+    const char *colon = length && *value != '/' ? memchr(value, ':', length) : NULL;
+    if (colon) {
+        size_t n = (size_t)(colon + 1 - value);
+        const char *const *type = folder_types;
+        while (*type && (strlen(*type) != n || memcmp(value, *type, n) != 0))
+            type++;
+        if (!*type)
+            return pf_error_set(err, PF_E_INVALID,
+                                "the container's root lies on \"%.*s\", which is not mounted here: "
+                                "--rootfs must say where its root is",
+                                (int)length, value);
+        value += n;
+        length -= n;
+    }
+    free(*rootfs);
+    *rootfs = NULL;
+    if (length == 0)
+        return 0;
+    *rootfs = strndup(value, length);
+    return *rootfs ? 0 : pf_error_memory(err);
 }
 
 int pf_lxcconfig_rootfs(const char *path, char **rootfs, struct pf_error *err)
 {
+    static const char *const keys[] = {"lxc.rootfs.path", "lxc.rootfs", NULL};
     pf_auto_free char *file = config_path(path);
     pf_auto_free char *text = NULL;
-    size_t length = 0;
-    if (!file)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
-    pf_auto_fd int fd = open(file, O_RDONLY | O_CLOEXEC);
-    int failed = fd < 0 ? 0 : pf_fs_read_fd(fd, MAX_CONFIG, &text, &length, err);
-    if (failed)
-        return pf_error_context(err, "%s", file);
+    struct pf_lxcline line;
     *rootfs = NULL;
-    for (const char *p = text; p && *p && !*rootfs;) {
-        size_t n = strcspn(p, "\n");
-        *rootfs = rootfs_of_line(p, n);
-        p += n + (p[n] == '\n');
+    if (!file)
+        return pf_error_memory(err);
+    int failed = read_config(file, &text, err);
+    /* As for LXC, the last one counts. */
+    for (const char *p = text; !failed && pf_lxcline_next(&p, &line);) {
+        if (pf_lxcline_is(&line, keys))
+            failed = rootfs_of_value(&line, rootfs, err);
     }
-    if (!*rootfs && asprintf(rootfs, "%s/rootfs", path) < 0)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+    if (failed) {
+        free(*rootfs);
+        *rootfs = NULL;
+        return failed == PF_E_INVALID ? pf_error_context(err, "%s", file) : failed;
+    }
+    if (!*rootfs && asprintf(rootfs, "%s/rootfs", path) < 0) {
+        *rootfs = NULL;
+        return pf_error_memory(err);
+    }
     return 0;
 }
 
 static int append_in_root(int root_fd, const char *file, const char *line, struct pf_error *err)
 {
-    pf_auto_fd int fd = pf_resolve_regular(root_fd, file, O_WRONLY | O_APPEND | O_CREAT, 0600);
-    if (fd < 0 || pf_fs_write_all(fd, line, strlen(line)) < 0)
+    pf_auto_fd int fd = pf_resolve_regular(root_fd, file, O_RDWR | O_APPEND | O_CREAT, 0600);
+    if (fd < 0 || write_lines(fd, line) < 0)
         return pf_error_errno(err, "writing %s in the root", file);
     return 0;
 }
@@ -105,7 +198,7 @@ static int append_passwd(int root_fd, const struct passwd *pw, struct pf_error *
     if (asprintf(&line, "%s:%s:%u:%u:%s:%s:%s\n", pw->pw_name, pw->pw_passwd, pw->pw_uid,
                  pw->pw_gid, pw->pw_gecos, pw->pw_dir, pw->pw_shell) < 0) {
         line = NULL;
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     }
     return append_in_root(root_fd, "etc/passwd", line, err);
 }
@@ -121,12 +214,45 @@ static int append_shadow(int root_fd, const char *user, struct pf_error *err)
         return 0;
     FILE *stream = open_memstream(&line, &length);
     int failed = !stream || putspent(found, stream) < 0;
-    if (stream && fclose(stream) != 0)
+    if (stream && pf_fs_close_text(stream, &line) < 0)
         failed = -1;
-    failed = failed ? pf_error_set(err, PF_E_SYSTEM, "out of memory")
-                    : append_in_root(root_fd, "etc/shadow", line, err);
+    failed = failed ? pf_error_memory(err) : append_in_root(root_fd, "etc/shadow", line, err);
     free(line);
     return failed;
+}
+
+/* Writes a path as fstab(5) wants it: blanks and backslashes in octal. */
+static void put_escaped(FILE *stream, const char *path)
+{
+    for (; *path; path++)
+        fprintf(stream, strchr(" \t\n\\", *path) ? "\\%03o" : "%c", (unsigned char)*path);
+}
+
+/* The home's place in the container: below rootfs where the configuration has the root there, which
+   is how lxc-plamo writes it. Where LXC had the root mounted for its making only (loop and others),
+   it would pass such an entry over later; a relative path is below whatever the root is then
+   (lxc.container.conf(5)). */
+static char *mount_entry(const char *path, const char *rootfs, const char *home)
+{
+    char *configured = NULL, *text = NULL;
+    size_t length;
+    bool same =
+        pf_lxcconfig_rootfs(path, &configured, NULL) == 0 && strcmp(configured, rootfs) == 0;
+    free(configured);
+    FILE *stream = open_memstream(&text, &length);
+    if (!stream)
+        return NULL;
+    fputs("lxc.mount.entry = ", stream);
+    put_escaped(stream, home);
+    fputc(' ', stream);
+    if (same) {
+        put_escaped(stream, rootfs);
+        fputc('/', stream);
+    }
+    put_escaped(stream, same ? home : home + strspn(home, "/"));
+    fputs(" none bind 0 0\n", stream);
+    pf_fs_close_text(stream, &text);
+    return text;
 }
 
 int pf_lxcconfig_bindhome(const char *path, const char *rootfs, int root_fd, const char *user,
@@ -137,16 +263,18 @@ int pf_lxcconfig_bindhome(const char *path, const char *rootfs, int root_fd, con
     if (getpwnam_r(user, &entry, buffer, sizeof buffer, &pw) != 0 || !pw)
         return pf_error_set(err, PF_E_INVALID, "this host has no user \"%s\" to bind the home of",
                             user);
-    if (pf_fs_make_folders_in_root(root_fd, pw->pw_dir + strspn(pw->pw_dir, "/"), 0755) < 0)
-        return pf_error_errno(err, "making %s in the root", pw->pw_dir);
+    const char *home = pw->pw_dir;
+    /* The host's root, bound over the container's, would give it the host's files. */
+    if (*home != '/' || home[strspn(home, "/.")] == '\0')
+        return pf_error_set(err, PF_E_INVALID, "the home of \"%s\", \"%s\", cannot be bound", user,
+                            home);
+    if (pf_fs_make_folders_in_root(root_fd, home + strspn(home, "/"), 0755) < 0)
+        return pf_error_errno(err, "making %s in the root", home);
     pf_auto_free char *file = config_path(path);
-    pf_auto_free char *text = NULL;
-    if (!file || asprintf(&text, "lxc.mount.entry = %s %s/%s none bind 0 0\n", pw->pw_dir, rootfs,
-                          pw->pw_dir) < 0) {
-        text = NULL;
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
-    }
-    int failed = append(AT_FDCWD, file, text, err);
+    pf_auto_free char *text = mount_entry(path, rootfs, home);
+    if (!file || !text)
+        return pf_error_memory(err);
+    int failed = append(file, text, err);
     if (!failed)
         failed = append_passwd(root_fd, pw, err);
     return failed ? failed : append_shadow(root_fd, user, err);

@@ -3,6 +3,7 @@
 #ifndef PF_MANIFEST_H
 #define PF_MANIFEST_H
 
+#include "checksums.h"
 #include "digest.h"
 #include "error.h"
 
@@ -13,7 +14,10 @@ struct pf_manifest_entry {
     char *file;
     char *url;
     uint64_t size_bytes;
-    char xxh3[PF_DIGEST_TEXT_SIZE]; /* of the file as it was verified; empty: not a package */
+    char xxh3[PF_DIGEST_XXH3_TEXT_SIZE]; /* of the file as it was verified; empty: not a package */
+    char sha256[PF_DIGEST_TEXT_SIZE];    /* of the same; empty: not computed yet */
+    char *etag;                          /* what the server at url called it, or NULL */
+    struct pf_checksum expected; /* what the mirror's list says; not stored; hex may be empty */
 };
 
 struct pf_manifest {
@@ -25,7 +29,8 @@ struct pf_manifest {
 int pf_manifest_init(struct pf_manifest *manifest, size_t count, struct pf_error *err);
 void pf_manifest_end(struct pf_manifest *manifest);
 
-/* The manifest as text: {"plamo-fast-manifest": 1, "files": [{"file", "url", "size", "xxh3"}…]}.
+/* The manifest as text: {"plamo-fast-manifest": 1, "files": [{"file", "url", "size", "xxh3",
+   and where it has one "etag"}…]}.
  *text is the caller's to free. */
 int pf_manifest_write(const struct pf_manifest *manifest, char **text, struct pf_error *err);
 

@@ -6,11 +6,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-static int out_of_memory(struct pf_error *err)
-{
-    return pf_error_set(err, PF_E_SYSTEM, "out of memory");
-}
-
 static size_t slot_of(const struct pf_members *m, uint32_t parent, const char *name, size_t length)
 {
     size_t slot = XXH3_64bits_withSeed(name, length, parent) & (m->index_capacity - 1);
@@ -30,7 +25,7 @@ static int grow_index(struct pf_members *m, struct pf_error *err)
     size_t capacity = m->index_capacity ? m->index_capacity * 2 : 64;
     uint32_t *index = malloc(capacity * sizeof *index);
     if (!index)
-        return out_of_memory(err);
+        return pf_error_memory(err);
     memset(index, 0xff, capacity * sizeof *index);
     free(m->index);
     m->index = index;
@@ -49,7 +44,7 @@ static int append_name(struct pf_members *m, const char *name, size_t length, ui
         size_t capacity = (m->text_capacity ? m->text_capacity * 2 : 1024) + length;
         char *grown = capacity <= UINT32_MAX ? realloc(m->text, capacity) : NULL;
         if (!grown)
-            return out_of_memory(err);
+            return pf_error_memory(err);
         m->text = grown;
         m->text_capacity = capacity;
     }
@@ -68,7 +63,7 @@ static int append_node(struct pf_members *m, uint32_t parent, const char *name, 
         struct pf_node *grown =
             m->count < UINT32_MAX / 4 ? realloc(m->nodes, capacity * sizeof *grown) : NULL;
         if (!grown)
-            return out_of_memory(err);
+            return pf_error_memory(err);
         m->nodes = grown;
         m->node_capacity = capacity;
     }

@@ -16,7 +16,7 @@ int pf_partfile_init(struct pf_partfile *file, int dir_fd, const char *name, str
     *file = (struct pf_partfile){.dir_fd = dir_fd, .fd = -1, .name = strdup(name)};
     if (asprintf(&file->part, "%s.part", name) < 0)
         file->part = NULL;
-    return file->name && file->part ? 0 : pf_error_set(err, PF_E_SYSTEM, "out of memory");
+    return file->name && file->part ? 0 : pf_error_memory(err);
 }
 
 void pf_partfile_end(struct pf_partfile *file)
@@ -41,7 +41,16 @@ int pf_partfile_open(struct pf_partfile *file, struct pf_error *err)
 int pf_partfile_restart(struct pf_partfile *file, struct pf_error *err)
 {
     file->length = 0;
-    return ftruncate(file->fd, 0) < 0 ? pf_error_errno(err, "writing %s", file->part) : 0;
+    return pf_fs_set_length(file->fd, 0) < 0 ? pf_error_errno(err, "writing %s", file->part) : 0;
+}
+
+int pf_partfile_drop(struct pf_partfile *file, struct pf_error *err)
+{
+    close(pf_steal_fd(&file->fd));
+    file->length = 0;
+    if (unlinkat(file->dir_fd, file->part, 0) < 0 && errno != ENOENT)
+        return pf_error_errno(err, "removing %s", file->part);
+    return 0;
 }
 
 int pf_partfile_append(struct pf_partfile *file, const void *data, size_t length,
@@ -61,12 +70,14 @@ int pf_partfile_append(struct pf_partfile *file, const void *data, size_t length
     return 0;
 }
 
-int pf_partfile_finish(struct pf_partfile *file, time_t mtime, struct pf_error *err)
+int pf_partfile_finish(struct pf_partfile *file, const struct timespec *mtime, struct pf_error *err)
 {
-    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = mtime}};
-    if (mtime >= 0 && futimens(file->fd, times) < 0)
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_OMIT}};
+    if (mtime)
+        times[1] = *mtime;
+    if (mtime && futimens(file->fd, times) < 0)
         return pf_error_errno(err, "setting the time of %s", file->part);
-    if (close(pf_steal_fd(&file->fd)) < 0)
+    if (pf_fs_close(&file->fd) < 0)
         return pf_error_errno(err, "writing %s", file->part);
     if (renameat(file->dir_fd, file->part, file->dir_fd, file->name) < 0)
         return pf_error_errno(err, "renaming %s", file->part);

@@ -30,7 +30,11 @@ int pf_partfile_restart(struct pf_partfile *file, struct pf_error *err);
 int pf_partfile_append(struct pf_partfile *file, const void *data, size_t length,
                        struct pf_error *err);
 
-/* It is whole: gives it its time (mtime below 0: none known) and its name. */
-int pf_partfile_finish(struct pf_partfile *file, time_t mtime, struct pf_error *err);
+/* Takes away NAME.part with what has come. */
+int pf_partfile_drop(struct pf_partfile *file, struct pf_error *err);
+
+/* It is whole: gives it its time (NULL: none is known) and its name. */
+int pf_partfile_finish(struct pf_partfile *file, const struct timespec *mtime,
+                       struct pf_error *err);
 
 #endif

@@ -78,7 +78,7 @@ int pf_pkgdb_record(struct pf_pkgdb *db, const struct pf_staged *staged, const c
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
     if (!out)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     fprintf(out,
             "PACKAGE NAME:     %s\n"
             "COMPRESSED PACKAGE SIZE:     %" PRIu64 " K\n"
@@ -86,11 +86,12 @@ int pf_pkgdb_record(struct pf_pkgdb *db, const struct pf_staged *staged, const c
             "PACKAGE LOCATION: %s\n"
             "PACKAGE DESCRIPTION:\n",
             name->stem, staged->packed_bytes / 1024, staged->unpacked_bytes / 1024, location);
-    pf_descriptions_write(descriptions, staged, out);
+    int failed = pf_descriptions_write(descriptions, staged, out, err);
     fputs("FILE LIST:\n", out);
     if (staged->file_list_length)
         fwrite(staged->file_list, 1, staged->file_list_length, out);
-    int failed = fclose(out) != 0 ? pf_error_set(err, PF_E_SYSTEM, "out of memory") : 0;
+    if (pf_fs_close_text(out, &text) < 0 && !failed)
+        failed = pf_error_memory(err);
     if (!failed)
         failed = keep_file(db, "var/log/packages", name->name, text, length, 0644, err);
     free(text);

@@ -42,7 +42,7 @@ int pf_plan_add(struct pf_plan *plan, const char *file, const char *url, int64_t
         pf_array_room(&plan->entries, plan->count, sizeof *plan->entries) < 0) {
         free(own_file);
         free(own_url);
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     }
     plan->entries[plan->count++] = (struct pf_plan_entry){
         .file = own_file,
@@ -54,17 +54,32 @@ int pf_plan_add(struct pf_plan *plan, const char *file, const char *url, int64_t
 }
 
 int pf_plan_add_folder(struct pf_plan *plan, const struct pf_plan_rule *rule,
-                       const struct pf_listing *listing, struct pf_error *err)
+                       const struct pf_listing *listing, const char *place, struct pf_error *err)
 {
     for (size_t i = 0; i < listing->count; i++) {
         const struct pf_listing_entry *entry = &listing->entries[i];
         if (entry->folder || !pf_plan_takes(rule, entry->name))
             continue;
-        int failed = pf_plan_add(plan, entry->name, entry->url, -1, err);
+        size_t before = plan->count;
+        int failed = pf_plan_add(plan, entry->name, entry->url, entry->size_bytes, err);
         if (failed)
             return failed;
+        if (plan->count == before)
+            continue;
+        struct pf_plan_entry *added = &plan->entries[before];
+        added->about_bytes = entry->about_bytes;
+        added->place = strdup(place);
+        if (!added->place)
+            return pf_error_memory(err);
     }
     return 0;
+}
+
+int64_t pf_plan_about_bytes(const struct pf_plan_entry *entry)
+{
+    if (entry->size_bytes >= 0 || entry->about_bytes == 0)
+        return entry->size_bytes;
+    return (int64_t)entry->about_bytes;
 }
 
 void pf_plan_end(struct pf_plan *plan)
@@ -72,6 +87,7 @@ void pf_plan_end(struct pf_plan *plan)
     for (size_t i = 0; i < plan->count; i++) {
         free(plan->entries[i].file);
         free(plan->entries[i].url);
+        free(plan->entries[i].place);
     }
     free(plan->entries);
     pf_names_end(&plan->files);

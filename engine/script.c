@@ -5,6 +5,7 @@
 #include "fs.h"
 #include "resolve.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -23,6 +24,12 @@
 
 /* How often a running script is asked whether it should still run. */
 #define POLL_INTERVAL_MS 200
+
+/* What a job's own descriptor is to the program. */
+#define INPUT_FD 3
+
+static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/",
+                                          "LC_ALL=C", NULL};
 
 static void say(const struct pf_script_output *output, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -56,6 +63,24 @@ static void leave(struct place *place)
     place->folder = NULL;
 }
 
+/* A name that is not there, or no folder, is the package's affair: the shell says so and goes on. A
+   full disk or one that cannot be read is not: a root that lacks something must not pass for whole.
+ */
+static bool is_of_system(int number)
+{
+    return number == ENOSPC || number == EDQUOT || number == EIO || number == EROFS ||
+           number == ENOMEM || number == EMFILE || number == ENFILE;
+}
+
+/* What COMMAND made of errno: said, or a failure. */
+static int command_failed(const struct place *place, const char *command, const char *name)
+{
+    if (is_of_system(errno))
+        return pf_error_errno(place->err, "%s %s", command, name);
+    say(place->output, "%s: %s: %s\n", command, name, strerror(errno));
+    return 0;
+}
+
 /* cd FOLDER. Where that fails, the shell says so and goes on in the root. */
 static int enter(struct place *place, const char *folder)
 {
@@ -67,7 +92,9 @@ static int enter(struct place *place, const char *folder)
         place->folder = folder;
         return 0;
     }
-    say(place->output, "cd: %s: %s\n", folder, strerror(errno));
+    int failed = command_failed(place, "cd", folder);
+    if (failed)
+        return failed;
     place->folder_fd = fcntl(place->root_fd, F_DUPFD_CLOEXEC, 0);
     if (place->folder_fd < 0)
         return pf_error_errno(place->err, "opening the root");
@@ -101,13 +128,15 @@ static int apply_rm(struct place *place, const struct pf_doinst_op *op)
     struct stat st;
     pf_auto_fd int fd = open_name(place, op, &leaf);
     if (fd < 0 || fstatat(fd, leaf, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-        if (errno != ENOENT && errno != ENOTDIR)
-            say(place->output, "rm: %s: %s\n", op->name, strerror(errno));
-        return 0;
+        return errno == ENOENT || errno == ENOTDIR ? 0 : command_failed(place, "rm", op->name);
     }
     struct pf_error failure = {0};
-    if (pf_fs_remove_tree(fd, leaf, &failure))
-        say(place->output, "rm: %s\n", failure.text);
+    if (pf_fs_remove_tree(fd, leaf, &failure)) {
+        errno = failure.sys_errno;
+        int failed = command_failed(place, "rm", op->name);
+        if (failed)
+            return failed;
+    }
     /* A folder or link that is gone may have been on the way to where we are. */
     if (!S_ISREG(st.st_mode))
         leave(place);
@@ -141,16 +170,12 @@ static int apply_ln(struct place *place, const struct pf_doinst_op *op)
 {
     const char *leaf;
     pf_auto_fd int fd = open_name(place, op, &leaf);
-    if (fd < 0) {
-        say(place->output, "ln: %s: %s\n", op->name, strerror(errno));
-        return 0;
-    }
+    if (fd < 0)
+        return command_failed(place, "ln", op->name);
     if (symlinkat(op->target, fd, leaf) == 0)
         return 0;
-    if (errno != EEXIST) {
-        say(place->output, "ln: %s: %s\n", op->name, strerror(errno));
-        return 0;
-    }
+    if (errno != EEXIST)
+        return command_failed(place, "ln", op->name);
     char inside[PATH_MAX];
     bool relative = *op->name != '/' && place->folder;
     snprintf(inside, sizeof inside, "%s/%s", relative ? place->folder : "", op->name);
@@ -174,14 +199,11 @@ static int apply_ln(struct place *place, const struct pf_doinst_op *op)
         say(place->output, "ln: %s and %s are the same file\n", op->target, op->name);
         return 0;
     }
-    if (unlinkat(at, leaf, 0) < 0 && errno != ENOENT) {
-        say(place->output, "ln: %s: %s\n", op->name, strerror(errno));
-        return 0;
-    }
-    if (symlinkat(op->target, at, leaf) < 0)
-        say(place->output, "ln: %s: %s\n", op->name, strerror(errno));
+    int failed = 0;
+    if ((unlinkat(at, leaf, 0) < 0 && errno != ENOENT) || symlinkat(op->target, at, leaf) < 0)
+        failed = command_failed(place, "ln", op->name);
     leave(place);
-    return 0;
+    return failed;
 }
 
 int pf_script_apply(int root_fd, const struct pf_doinst_ops *ops,
@@ -199,19 +221,64 @@ int pf_script_apply(int root_fd, const struct pf_doinst_ops *ops,
     return failed;
 }
 
-/* Starts the shell with both of its outputs in the pipe. */
-static int start_shell(int root_fd, int pipe_fd, pid_t *pid)
+/* The program's descriptors: no input, both outputs in the pipe, the job's own, no other. */
+static int set_descriptors(posix_spawn_file_actions_t *actions, int root_fd, int pipe_fd,
+                           int input_fd)
 {
-    /* The process's own umask is 0; scripts expect the usual one. */
-    static const char command[] = "umask 022 && exec sh install/doinst.sh -install";
-    static const char *const argv[] = {"sh", "-c", command, NULL};
-    static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/",
-                                              "LC_ALL=C", NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
+    int failed = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
+    if (!failed)
+        failed = posix_spawn_file_actions_adddup2(actions, pipe_fd, 1);
+    if (!failed)
+        failed = posix_spawn_file_actions_adddup2(actions, pipe_fd, 2);
+    if (!failed)
+        failed = posix_spawn_file_actions_addfchdir_np(actions, root_fd);
+    /* After the others, which may have this number themselves. */
+    if (!failed && input_fd >= 0)
+        failed = posix_spawn_file_actions_adddup2(actions, input_fd, INPUT_FD);
+    /* Not every library marks its descriptors close-on-exec. */
+    if (!failed)
+        failed = posix_spawn_file_actions_addclosefrom_np(actions,
+                                                          input_fd >= 0 ? INPUT_FD + 1 : INPUT_FD);
+    return failed;
+}
+
+static int set_attributes(posix_spawnattr_t *attributes)
+{
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
+    int failed = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                                          POSIX_SPAWN_SETSIGDEF);
+    if (!failed)
+        failed = posix_spawnattr_setsigmask(attributes, &none);
+    if (!failed)
+        failed = posix_spawnattr_setsigdefault(attributes, &all);
+    return failed;
+}
+
+/* A shell's words, and room for a job's behind them. */
+#define SHELL_WORDS 4
+struct words {
+    const char *argv[SHELL_WORDS + PF_SCRIPT_MAX_ARGUMENTS + 1];
+};
+
+/* The job by a shell, which finds its program as shells do, after a command. */
+static struct words by_shell(const struct pf_script_job *job, const char *command)
+{
+    struct words words = {.argv = {"/bin/sh", "-c", command, "sh"}};
+    for (size_t i = 0; job->argv[i]; i++) {
+        assert(i < PF_SCRIPT_MAX_ARGUMENTS);
+        words.argv[SHELL_WORDS + i] = job->argv[i];
+    }
+    return words;
+}
+
+static int spawn(int root_fd, const struct pf_script_job *job, int pipe_fd, pid_t *pid)
+{
+    /* The process's own umask is 0; scripts expect the usual one. */
+    struct words words = by_shell(job, "umask 022 && exec \"$@\"");
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     int failed = posix_spawn_file_actions_init(&actions);
     if (failed)
         return failed;
@@ -220,25 +287,11 @@ static int start_shell(int root_fd, int pipe_fd, pid_t *pid)
         posix_spawn_file_actions_destroy(&actions);
         return failed;
     }
-    failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    failed = set_descriptors(&actions, root_fd, pipe_fd, job->input_fd);
     if (!failed)
-        failed = posix_spawn_file_actions_adddup2(&actions, pipe_fd, 1);
+        failed = set_attributes(&attributes);
     if (!failed)
-        failed = posix_spawn_file_actions_adddup2(&actions, pipe_fd, 2);
-    if (!failed)
-        failed = posix_spawn_file_actions_addfchdir_np(&actions, root_fd);
-    /* Not every library marks its descriptors close-on-exec. */
-    if (!failed)
-        failed = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-    if (!failed)
-        failed = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                                           POSIX_SPAWN_SETSIGDEF);
-    if (!failed)
-        failed = posix_spawnattr_setsigmask(&attributes, &none);
-    if (!failed)
-        failed = posix_spawnattr_setsigdefault(&attributes, &all);
-    if (!failed)
-        failed = posix_spawn(pid, "/bin/sh", &actions, &attributes, (char *const *)argv,
+        failed = posix_spawn(pid, words.argv[0], &actions, &attributes, (char *const *)words.argv,
                              (char *const *)environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
@@ -250,7 +303,7 @@ struct run {
     const struct pf_script_output *output;
     const atomic_bool *cancel;
     int pipe_fd;
-    int pid_fd; /* readable once the shell has ended */
+    int end_fd; /* readable once the program has ended */
     size_t passed_on;
 };
 
@@ -269,13 +322,13 @@ static bool drain(struct run *run)
     return n > 0;
 }
 
-/* Until the shell has ended: what it left running may keep the pipe open for ever. */
+/* Until the program has ended: what it left running may keep the pipe open for ever. */
 static int wait_for_end(struct run *run, struct pf_error *err)
 {
     int64_t deadline = pf_clock_ms() + run->limits->timeout_s * INT64_C(1000);
     for (;;) {
         struct pollfd fds[2] = {{.fd = run->pipe_fd, .events = POLLIN},
-                                {.fd = run->pid_fd, .events = POLLIN}};
+                                {.fd = run->end_fd, .events = POLLIN}};
         if (poll(fds, 2, POLL_INTERVAL_MS) < 0 && errno != EINTR)
             return pf_error_errno(err, "waiting for the script");
         if (fds[0].revents && !drain(run))
@@ -293,25 +346,19 @@ static int wait_for_end(struct run *run, struct pf_error *err)
     }
 }
 
-int pf_script_run(int root_fd, const struct pf_script_limits *limits,
-                  const struct pf_script_output *output, const atomic_bool *cancel, int *status,
-                  struct pf_error *err)
+static int run_plainly(const struct pf_script_place *place, const struct pf_script_job *job,
+                       struct run *run, int *pipe_fd, int *status, struct pf_error *err)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return pf_error_errno(err, "making a pipe");
-    pf_auto_fd int reading = ends[0], writing = ends[1];
     pid_t pid;
-    int number = start_shell(root_fd, writing, &pid);
+    int number = spawn(place->root_fd, job, *pipe_fd, &pid);
     if (number) {
         errno = number;
         return pf_error_errno(err, "starting /bin/sh for its script");
     }
-    close(pf_steal_fd(&writing));
+    close(pf_steal_fd(pipe_fd));
     pf_auto_fd int pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    struct run run = {
-        .limits = limits, .output = output, .cancel = cancel, .pipe_fd = reading, .pid_fd = pid_fd};
-    int failed = pid_fd < 0 ? pf_error_errno(err, "watching its script") : wait_for_end(&run, err);
+    run->end_fd = pid_fd;
+    int failed = pid_fd < 0 ? pf_error_errno(err, "watching its script") : wait_for_end(run, err);
     /* The session is the script's own: what it left behind in it goes too. */
     kill(-pid, SIGKILL);
     int raw;
@@ -319,4 +366,56 @@ int pf_script_run(int root_fd, const struct pf_script_limits *limits,
         ;
     *status = WIFSIGNALED(raw) ? 128 + WTERMSIG(raw) : WEXITSTATUS(raw);
     return failed;
+}
+
+static int run_in_sandbox(struct pf_sandbox *sandbox, const struct pf_script_job *job,
+                          struct run *run, int *pipe_fd, int *status, struct pf_error *err)
+{
+    struct words words = by_shell(job, "exec \"$@\"");
+    const char **argv = words.argv;
+    /* A shell needs no shell to find it. */
+    if (strcmp(job->argv[0], "sh") == 0) {
+        argv += SHELL_WORDS;
+        argv[0] = "/bin/sh";
+    }
+    int failed = pf_sandbox_start(sandbox, argv, *pipe_fd, job->input_fd, err);
+    if (failed)
+        return failed;
+    close(pf_steal_fd(pipe_fd));
+    run->end_fd = pf_sandbox_event_fd(sandbox);
+    failed = wait_for_end(run, err);
+    int finished = pf_sandbox_finish(sandbox, failed, status, failed ? NULL : err);
+    return failed ? failed : finished;
+}
+
+int pf_script_run_job(const struct pf_script_place *place, const struct pf_script_job *job,
+                      const struct pf_script_limits *limits, const struct pf_script_output *output,
+                      const atomic_bool *cancel, int *status, struct pf_error *err)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return pf_error_errno(err, "making a pipe");
+    pf_auto_fd int reading = ends[0], writing = ends[1];
+    struct run run = {.limits = limits, .output = output, .cancel = cancel, .pipe_fd = reading};
+    return place->sandbox ? run_in_sandbox(place->sandbox, job, &run, &writing, status, err)
+                          : run_plainly(place, job, &run, &writing, status, err);
+}
+
+int pf_script_run(const struct pf_script_place *place, const struct pf_script_limits *limits,
+                  const struct pf_script_output *output, const atomic_bool *cancel, int *status,
+                  struct pf_error *err)
+{
+    static const char *const argv[] = {"sh", "install/doinst.sh", "-install", NULL};
+    struct pf_script_job job = {.argv = argv, .input_fd = -1};
+    return pf_script_run_job(place, &job, limits, output, cancel, status, err);
+}
+
+int pf_script_open_sandbox(int root_fd, struct pf_sandbox **out, struct pf_error *err)
+{
+    static const struct pf_sandbox_settings settings = {
+        .environment = environment,
+        .processes = 1000,
+        .file_bytes = UINT64_C(4) << 30,
+    };
+    return pf_sandbox_open(root_fd, &settings, out, err);
 }

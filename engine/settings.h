@@ -4,14 +4,23 @@
 #define PF_SETTINGS_H
 
 #include "engine.h"
+#include "lockfile.h"
 #include "profile.h"
 
 struct pf_settled {
     const struct pf_profile *profile;
-    char *release, *arch, *mirror, *cache_folder;
-    char **categories, **contrib, **addons, **ignore; /* end with NULL */
+    char *release, *arch, *cache_folder;
+    struct pf_lockfile lock;                          /* without entries: none */
+    char *ca_file;                                    /* or NULL */
+    char **mirrors;                                   /* without slashes at their ends */
+    char **categories, **contrib, **addons, **ignore; /* all lists end with NULL */
     unsigned jobs, connections, lock_timeout_s;
-    bool skip_corrupt;
+    unsigned max_age_s, keep; /* of updates */
+    uint64_t limit_bytes_per_s;
+    unsigned least_bytes_per_s, stall_timeout_s, fetch_timeout_s, ip_version; /* 0: the default */
+    struct pf_limits limits; /* as the caller gave them */
+    bool own_mirrors;        /* the caller named them */
+    bool skip_corrupt, no_checksums, digest, offline, update, no_sandbox;
 };
 
 /* Copies and completes. The caller ends it with pf_settled_end, also after an error. */

@@ -2,6 +2,7 @@
 #include "stage.h"
 
 #include "fs.h"
+#include "message.h"
 #include "resolve.h"
 #include "tarread.h"
 
@@ -34,7 +35,7 @@ struct stage {
 
 static int refuse(struct stage *s, const char *member, const char *why)
 {
-    return pf_error_set(s->err, PF_E_CORRUPT, "member %s: %s", member, why);
+    return pf_error_set(s->err, PF_E_CORRUPT, "member %s: %s", member, pf_message(why));
 }
 
 static int system_error(struct stage *s, const char *member)
@@ -62,7 +63,7 @@ static int list_member(struct stage *s, const char *stored)
         size_t capacity = s->list_capacity * 2 + most + 4096;
         char *grown = realloc(out->file_list, capacity);
         if (!grown)
-            return pf_error_set(s->err, PF_E_SYSTEM, "out of memory");
+            return pf_error_memory(s->err);
         out->file_list = grown;
         s->list_capacity = capacity;
     }
@@ -122,7 +123,8 @@ static int set_owner_mode_time(struct stage *s, int fd, const struct pf_node *no
     return 0;
 }
 
-/* Reads the data of the current member, of `size` bytes, and hands each block to `sink`. */
+/* Reads the data of the current member, of `size` bytes (-1: any number), and hands each block to
+   `sink`. */
 static int read_data(struct stage *s, const char *member, pf_tarread_sink_fn sink, void *ctx,
                      int64_t size)
 {
@@ -187,10 +189,10 @@ static int stage_regular(struct stage *s, const struct pf_node *node, const char
     if (failed)
         return failed;
     /* A hole at the end is in the size only. */
-    if (sink.end < size && ftruncate(fd, size) < 0)
+    if (sink.end < size && pf_fs_set_length(fd, size) < 0)
         return system_error(s, member);
     failed = set_owner_mode_time(s, fd, node, member);
-    if (!failed && close(pf_steal_fd(&fd)) < 0)
+    if (!failed && pf_fs_close(&fd) < 0)
         failed = system_error(s, member);
     return failed;
 }
@@ -242,12 +244,12 @@ static int stage_hardlink(struct stage *s, uint32_t index, const char *name, con
 {
     pf_auto_free char *path = malloc(strlen(target) + 1);
     if (!path)
-        return pf_error_set(s->err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(s->err);
     int failed = pf_members_normalise(target, s->limits->depth, path, s->err);
     if (failed)
         return pf_error_context(s->err, "the hard link %s", member);
     size_t carried = 0;
-    failed = read_data(s, member, count_data, &carried, INT64_MAX);
+    failed = read_data(s, member, count_data, &carried, -1);
     if (failed)
         return failed;
     if (carried)
@@ -301,7 +303,7 @@ static int keep_control(struct stage *s, const char *name, struct archive_entry 
         struct pf_control_file *grown =
             realloc(out->controls, (out->control_count + 1) * sizeof *grown);
         if (!grown)
-            return pf_error_set(s->err, PF_E_SYSTEM, "out of memory");
+            return pf_error_memory(s->err);
         out->controls = grown;
         file = &grown[out->control_count++];
         *file = (struct pf_control_file){.name = strdup(name)};
@@ -314,7 +316,7 @@ static int keep_control(struct stage *s, const char *name, struct archive_entry 
     file->gid = (gid_t)archive_entry_gid(entry);
     file->mtime = (struct timespec){archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
     if (!file->name || !file->data)
-        return pf_error_set(s->err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(s->err);
     return read_data(s, member, keep_block, file->data, size);
 }
 
@@ -413,7 +415,7 @@ static int stage_member(struct stage *s, struct archive_entry *entry)
     s->out->members.sequence++;
     pf_auto_free char *path = malloc(strlen(stored) + 1);
     if (!path)
-        return pf_error_set(s->err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(s->err);
     int failed = pf_members_normalise(stored, s->limits->depth, path, s->err);
     if (!failed)
         failed = list_member(s, stored);
@@ -431,9 +433,9 @@ static int stage_member(struct stage *s, struct archive_entry *entry)
 /* Names imply folders. In real packages few of them are not members themselves. */
 static int check_names(struct stage *s)
 {
-    if (s->out->members.count / 4 > s->limits->members)
-        return pf_error_set(s->err, PF_E_LIMIT, "it makes more than %u names",
-                            s->limits->members * 4);
+    if (s->out->members.count > s->out->members.sequence + s->limits->implied + 1)
+        return pf_error_set(s->err, PF_E_LIMIT, "its names imply more than %u folders",
+                            s->limits->implied);
     return 0;
 }
 
@@ -498,6 +500,7 @@ static int run_stage(struct stage *s, int fd)
         failed = finish_folders(s);
     if (!failed) {
         s->out->unpacked_bytes = pf_tarread_bytes(s->tar);
+        s->out->decode_ns = pf_tarread_decode_ns(s->tar);
         pf_tarread_digest(s->tar, s->out->digest);
     }
     return failed;
@@ -510,7 +513,7 @@ int pf_stage_package(int fd, const char *file, int dir_fd, const struct pf_stage
     struct stat st;
     if (!staged) {
         close(dir_fd);
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     }
     staged->dir_fd = dir_fd;
     struct pf_error local = {0};
@@ -523,7 +526,7 @@ int pf_stage_package(int fd, const char *file, int dir_fd, const struct pf_stage
                       .gid = getegid()};
     int failed = 0;
     if (pf_pkgname_parse(file, &staged->name) < 0)
-        failed = pf_error_set(err, PF_E_INVALID, "the name is not a package's");
+        failed = pf_error_set(err, PF_E_CORRUPT, "the name is not a package's");
     else if (fstat(fd, &st) < 0)
         failed = pf_error_errno(err, "reading it");
     if (!failed) {

@@ -19,6 +19,7 @@
 struct pf_stage_limits {
     struct pf_decode_limits decode;
     uint32_t members;     /* entries in one archive */
+    uint32_t implied;     /* folders that its names imply and that are no entries */
     unsigned depth;       /* folders within each other */
     uint64_t text_bytes;  /* member names of one package, together */
     uint64_t sparse_free; /* a file of more bytes than were stored may be this much larger */
@@ -29,8 +30,8 @@ struct pf_stage_limits {
 
 #define PF_STAGE_LIMITS_DEFAULT                                                                    \
     {                                                                                              \
-        .decode = PF_DECODE_LIMITS_DEFAULT, .members = 2000000, .depth = 128,                      \
-        .text_bytes = 256u << 20, .sparse_free = 64u << 20                                         \
+        .decode = PF_DECODE_LIMITS_DEFAULT, .members = 500000, .implied = 100000, .depth = 128,    \
+        .text_bytes = 64u << 20, .sparse_free = 64u << 20                                          \
     }
 
 /* A file of the package system (install/doinst.sh, install/slack-…), kept in memory: no program but
@@ -56,6 +57,7 @@ struct pf_staged {
     size_t control_count;
     uint64_t packed_bytes;    /* of the package file */
     uint64_t unpacked_bytes;  /* of the tar inside */
+    int64_t decode_ns;        /* spent in the decoder */
     uint32_t skipped_devices; /* device nodes that this process may not make (user namespace) */
     char digest[PF_DIGEST_TEXT_SIZE]; /* of the package file */
 };

@@ -12,7 +12,15 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+/* A quarter of a second in all. */
+#define LOCK_TRIES    25
+#define LOCK_RETRY_MS 10
+
+/* The end of a temporary folder's name. */
+#define TEMPORARY ".plamo-fast"
 
 static int is_content(void *ctx, int fd, const char *name)
 {
@@ -34,7 +42,7 @@ static int split(const char *path, struct pf_target_folder *t, struct pf_error *
     pf_auto_free char *for_folder = strdup(path);
     pf_auto_free char *for_name = strdup(path);
     if (!for_folder || !for_name)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     const char *name = basename(for_name);
     if (*name == '\0' || strcmp(name, "/") == 0 || strcmp(name, ".") == 0 ||
         strcmp(name, "..") == 0)
@@ -43,7 +51,7 @@ static int split(const char *path, struct pf_target_folder *t, struct pf_error *
     t->parent_fd = open(dirname(for_folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (t->parent_fd < 0)
         return pf_error_errno(err, "the folder above %s", path);
-    return t->name ? 0 : pf_error_set(err, PF_E_SYSTEM, "out of memory");
+    return t->name ? 0 : pf_error_memory(err);
 }
 
 /* 1: the folder is there and empty; 0: it is not there. *fixed: nothing can be renamed onto its
@@ -80,20 +88,42 @@ static int open_in_place(const char *path, bool exists, struct pf_target_folder 
     return t->fd < 0 ? pf_error_errno(err, "%s", path) : 0;
 }
 
+/* A child of a killed run holds the lock, too, until it has become the program that it is to be: so
+   one look is not enough. */
+static int lock_temporary(int fd)
+{
+    for (unsigned tries = 1; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK || tries >= LOCK_TRIES)
+            return -1;
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_RETRY_MS * 1000000L}, NULL);
+    }
+    return 0;
+}
+
 static int open_temporary(const char *path, struct pf_target_folder *t, struct pf_error *err)
 {
-    if (asprintf(&t->temporary, ".%s.plamo-fast", t->name) < 0) {
+    if (asprintf(&t->temporary, ".%s" TEMPORARY, t->name) < 0) {
         t->temporary = NULL;
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     }
     if (mkdirat(t->parent_fd, t->temporary, 0755) < 0 && errno != EEXIST)
         return pf_error_errno(err, "making %s", path);
     t->fd = openat(t->parent_fd, t->temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (t->fd < 0)
         return pf_error_errno(err, "making %s", path);
-    if (flock(t->fd, LOCK_EX | LOCK_NB) < 0) {
+    int locked = lock_temporary(t->fd);
+    if (locked < 0 && errno == EWOULDBLOCK) {
         close(pf_steal_fd(&t->fd));
         return pf_error_set(err, PF_E_BUSY, "%s is being made by another run", path);
+    }
+    if (locked < 0) {
+        int failed = pf_error_errno(err, "locking the folder for %s", path);
+        close(pf_steal_fd(&t->fd));
+        /* Where it has something in it, it stays: somebody else may be at it. */
+        unlinkat(t->parent_fd, t->temporary, AT_REMOVEDIR);
+        return failed;
     }
     /* Whoever held the lock until just now may have finished: then this is no temporary folder any
        more, but the root. */
@@ -124,17 +154,20 @@ int pf_target_open(const char *path, bool in_place, struct pf_target_folder *t,
     return open_temporary(path, t, err);
 }
 
-int pf_target_finish(struct pf_target_folder *t, struct pf_error *err)
+int pf_target_put(struct pf_target_folder *t, struct pf_error *err)
 {
-    if (t->temporary) {
-        if (syncfs(t->fd) < 0)
-            return pf_error_errno(err, "flushing %s", t->name);
-        /* An empty folder of that name is replaced; anything else makes this fail. */
-        if (renameat(t->parent_fd, t->temporary, t->parent_fd, t->name) < 0)
-            return pf_error_errno(err, "putting %s in place", t->name);
-    }
+    /* An empty folder of that name is replaced; anything else makes this fail. */
+    if (t->temporary && renameat(t->parent_fd, t->temporary, t->parent_fd, t->name) < 0)
+        return pf_error_errno(err, "putting %s in place", t->name);
     close(pf_steal_fd(&t->fd));
     return 0;
+}
+
+int pf_target_finish(struct pf_target_folder *t, struct pf_error *err)
+{
+    if (t->temporary && pf_fs_sync(t->fd) < 0)
+        return pf_error_errno(err, "flushing %s", t->name);
+    return pf_target_put(t, err);
 }
 
 void pf_target_end(struct pf_target_folder *t)
@@ -149,4 +182,32 @@ void pf_target_end(struct pf_target_folder *t)
     free(t->name);
     free(t->temporary);
     *t = (struct pf_target_folder){.fd = -1, .parent_fd = -1};
+}
+
+static int sweep_one(void *ctx, int dir_fd, const char *name)
+{
+    struct pf_error *err = ctx;
+    struct stat own, there;
+    size_t length = strlen(name), end = strlen(TEMPORARY);
+    if (*name != '.' || length <= end + 1 || strcmp(name + length - end, TEMPORARY) != 0)
+        return 0;
+    pf_auto_fd int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return 0;
+    /* As in open_temporary: it may have got its final name just now. */
+    if (fstat(fd, &own) < 0 || fstatat(dir_fd, name, &there, AT_SYMLINK_NOFOLLOW) < 0 ||
+        own.st_ino != there.st_ino || own.st_dev != there.st_dev)
+        return 0;
+    return pf_fs_remove_tree(dir_fd, name, err) ? 1 : 0;
+}
+
+int pf_target_sweep(int folder_fd, struct pf_error *err)
+{
+    struct pf_error why = {0};
+    int status = pf_fs_each_name(folder_fd, sweep_one, &why);
+    if (status < 0)
+        return pf_error_errno(err, "looking for what killed runs have left");
+    if (status > 0 && err)
+        *err = why;
+    return status > 0 ? why.code : 0;
 }

@@ -25,6 +25,12 @@ int pf_target_open(const char *path, bool in_place, struct pf_target_folder *out
 /* Puts the finished root under its name, after a flush to disk. */
 int pf_target_finish(struct pf_target_folder *target, struct pf_error *err);
 
+/* The same where the caller has flushed the file system since the root was finished. */
+int pf_target_put(struct pf_target_folder *target, struct pf_error *err);
+
+/* Removes the temporary folders that killed runs have left in a folder. */
+int pf_target_sweep(int folder_fd, struct pf_error *err);
+
 /* Takes away what was made. Does nothing after pf_target_finish. */
 void pf_target_end(struct pf_target_folder *target);
 

@@ -1,19 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tarread.h"
 
+#include "clock.h"
+#include "message.h"
+#include "tarcheck.h"
+
 #include <archive.h>
+#include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define TAR_BLOCK 512
 
+/* What may be between two members: headers, and maps of holes, which libarchive keeps in memory. */
+#define MAX_HEADER_BYTES (4 << 20)
+
 struct pf_tarread {
     struct pf_decode *decode;
     struct archive *archive;
+    struct archive_entry *entry; /* the current member */
     const atomic_bool *cancel;
     struct pf_error failure;  /* what stopped `feed`, for libarchive cannot carry it */
     const unsigned char *fed; /* the piece that libarchive got last; the decoder's */
     size_t fed_length;
     int64_t fed_total;
+    int64_t decode_ns;
+    int64_t header_limit; /* of fed_total, while a header is looked for; 0: there is none */
+    struct pf_tarcheck check;
     int64_t data_end; /* where the last member's header or data ended */
     locale_t own;     /* 0: it is the caller's */
     locale_t before;  /* of this thread; 0: it was not changed */
@@ -28,7 +41,16 @@ static la_ssize_t feed(struct archive *archive, void *ctx, const void **data)
         pf_error_set(&tar->failure, PF_E_CANCELLED, "stopped");
         return ARCHIVE_FATAL;
     }
+    if (tar->header_limit && tar->fed_total > tar->header_limit) {
+        pf_error_set(&tar->failure, PF_E_LIMIT, "a member's headers take more than %d MiB",
+                     MAX_HEADER_BYTES >> 20);
+        return ARCHIVE_FATAL;
+    }
+    int64_t start_ns = pf_clock_ns();
     if (pf_decode_next(tar->decode, data, &length, &tar->failure))
+        return ARCHIVE_FATAL;
+    tar->decode_ns += pf_clock_ns() - start_ns;
+    if (pf_tarcheck_feed(&tar->check, *data, length, &tar->failure))
         return ARCHIVE_FATAL;
     tar->fed = *data;
     tar->fed_length = length;
@@ -44,24 +66,37 @@ static int archive_failure(struct pf_tarread *tar, struct pf_error *err)
         return tar->failure.code;
     }
     const char *why = archive_error_string(tar->archive);
+    /* Some failures have no text, and no number but the C library's. */
+    if ((why ? archive_errno(tar->archive) : errno) == ENOMEM)
+        return pf_error_memory(err);
     return pf_error_set(err, PF_E_CORRUPT, "the tar inside is damaged: %s",
-                        why ? why : "unknown error");
+                        why ? why : pf_message(N_("unknown error")));
 }
 
 static int open_archive(struct pf_tarread *tar, struct pf_error *err)
 {
     tar->archive = archive_read_new();
     if (!tar->archive)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
+    /* In single steps, as libarchive's own function for them does not look at what the second says,
+       and with an entry made here, as its reader does not look whether it could make its own. */
     if (archive_read_support_format_tar(tar->archive) != ARCHIVE_OK ||
-        archive_read_open(tar->archive, tar, NULL, feed, NULL) != ARCHIVE_OK)
+        archive_read_set_read_callback(tar->archive, feed) != ARCHIVE_OK ||
+        archive_read_set_callback_data(tar->archive, tar) != ARCHIVE_OK ||
+        archive_read_open1(tar->archive) != ARCHIVE_OK)
         return archive_failure(tar, err);
-    return 0;
+    tar->entry = archive_entry_new2(tar->archive);
+    return tar->entry ? 0 : pf_error_memory(err);
 }
 
 locale_t pf_tarread_locale(void)
 {
-    return newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    /* All else is the program's: errors are told in its language. */
+    locale_t own = duplocale(LC_GLOBAL_LOCALE);
+    locale_t names = own == (locale_t)0 ? own : newlocale(LC_CTYPE_MASK, "C.UTF-8", own);
+    if (names == (locale_t)0 && own != (locale_t)0)
+        freelocale(own);
+    return names;
 }
 
 int pf_tarread_new(int fd, enum pf_format format, const struct pf_decode_limits *limits,
@@ -70,8 +105,9 @@ int pf_tarread_new(int fd, enum pf_format format, const struct pf_decode_limits 
 {
     struct pf_tarread *tar = calloc(1, sizeof *tar);
     if (!tar)
-        return pf_error_set(err, PF_E_SYSTEM, "out of memory");
+        return pf_error_memory(err);
     tar->cancel = cancel;
+    pf_tarcheck_init(&tar->check);
     if (names == (locale_t)0)
         names = tar->own = pf_tarread_locale();
     if (names != (locale_t)0)
@@ -91,7 +127,9 @@ void pf_tarread_free(struct pf_tarread *tar)
 {
     if (!tar)
         return;
+    archive_entry_free(tar->entry);
     archive_read_free(tar->archive);
+    pf_tarcheck_end(&tar->check);
     pf_decode_free(tar->decode);
     if (tar->before != (locale_t)0)
         uselocale(tar->before);
@@ -134,7 +172,10 @@ static int check_end(struct pf_tarread *tar, struct pf_error *err)
 
 int pf_tarread_next(struct pf_tarread *tar, struct archive_entry **entry, struct pf_error *err)
 {
-    int status = archive_read_next_header(tar->archive, entry);
+    tar->header_limit = tar->fed_total + MAX_HEADER_BYTES;
+    int status = archive_read_next_header2(tar->archive, tar->entry);
+    *entry = tar->entry;
+    tar->header_limit = 0;
     if (status == ARCHIVE_EOF)
         return check_end(tar, err);
     if (status != ARCHIVE_OK)
@@ -146,7 +187,7 @@ int pf_tarread_next(struct pf_tarread *tar, struct archive_entry **entry, struct
 int pf_tarread_data(struct pf_tarread *tar, int64_t size, uint64_t sparse_free,
                     pf_tarread_sink_fn sink, void *ctx, struct pf_error *err)
 {
-    uint64_t stored = 0;
+    uint64_t stored = 0, most = size < 0 ? UINT64_MAX : (uint64_t)size;
     for (;;) {
         const void *data;
         size_t length;
@@ -157,7 +198,8 @@ int pf_tarread_data(struct pf_tarread *tar, int64_t size, uint64_t sparse_free,
         if (status != ARCHIVE_OK)
             return archive_failure(tar, err);
         stored += length;
-        if (offset < 0 || offset > size || (uint64_t)length > (uint64_t)(size - offset))
+        bool within = offset >= 0 && (uint64_t)offset <= most && length <= most - (uint64_t)offset;
+        if (!within)
             return pf_error_set(err, PF_E_CORRUPT, "its data and its size disagree");
         if ((uint64_t)offset > stored + sparse_free)
             return pf_error_set(err, PF_E_CORRUPT,
@@ -167,7 +209,7 @@ int pf_tarread_data(struct pf_tarread *tar, int64_t size, uint64_t sparse_free,
             return failed;
     }
     tar->data_end = archive_filter_bytes(tar->archive, 0);
-    if (size < INT64_MAX && (uint64_t)size > stored + sparse_free)
+    if (size >= 0 && (uint64_t)size > stored + sparse_free)
         return pf_error_set(err, PF_E_CORRUPT, "a sparse file of far more bytes than it stores");
     return 0;
 }
@@ -175,6 +217,11 @@ int pf_tarread_data(struct pf_tarread *tar, int64_t size, uint64_t sparse_free,
 uint64_t pf_tarread_bytes(const struct pf_tarread *tar)
 {
     return pf_decode_output_bytes(tar->decode);
+}
+
+int64_t pf_tarread_decode_ns(const struct pf_tarread *tar)
+{
+    return tar->decode_ns;
 }
 
 void pf_tarread_digest(const struct pf_tarread *tar, char text[PF_DIGEST_TEXT_SIZE])

@@ -36,13 +36,16 @@ int pf_tarread_next(struct pf_tarread *tar, struct archive_entry **entry, struct
 /* Gets a piece of a member's data. Non-zero ends the reading with that code. */
 typedef int (*pf_tarread_sink_fn)(void *ctx, const void *data, size_t length, off_t offset);
 
-/* Reads the data of the current member, of size bytes (INT64_MAX: any number). A sparse member may
+/* Reads the data of the current member, of size bytes (-1: any number). A sparse member may
    claim at most sparse_free bytes more than the archive stores. */
 int pf_tarread_data(struct pf_tarread *tar, int64_t size, uint64_t sparse_free,
                     pf_tarread_sink_fn sink, void *ctx, struct pf_error *err);
 
 /* Once the end was reached: bytes of the tar, and the digest of the compressed file. */
 uint64_t pf_tarread_bytes(const struct pf_tarread *tar);
+
+/* How long the decoder has worked, in nanoseconds. */
+int64_t pf_tarread_decode_ns(const struct pf_tarread *tar);
 void pf_tarread_digest(const struct pf_tarread *tar, char text[PF_DIGEST_TEXT_SIZE]);
 
 #endif

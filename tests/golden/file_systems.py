@@ -13,7 +13,7 @@ from nginx import Nginx
 from report import Report
 from scan import scan
 from skip import need_programs, need_root, skip
-from tool import everything_options, plamo_fast
+from tool import digest, everything_options, plamo_fast
 from workspace import arguments, temporary_folder
 
 RELEASE = "8.x"
@@ -24,6 +24,7 @@ KINDS = {
     "ext4": (["mkfs.ext4", "-q"], False),
     "xfs": (["mkfs.xfs", "-q", "-m", "reflink=1"], True),
     "btrfs": (["mkfs.btrfs", "-q"], True),
+    "overlay": (None, False),
 }
 
 
@@ -42,6 +43,13 @@ def mounted(kind, folder):
     os.mkdir(point)
     mkfs = KINDS[kind][0]
     command = ["mount", "-t", "tmpfs", "tmpfs", point]
+    if kind == "overlay":
+        # Of a tmpfs under the same name, which it hides then: what this folder is on may be an overlay already.
+        subprocess.run(command, check=True)
+        layers = [os.path.join(point, name) for name in ("lower", "upper", "work")]
+        for layer in layers:
+            os.mkdir(layer)
+        command = ["mount", "-t", "overlay", "overlay", "-o", "lowerdir={},upperdir={},workdir={}".format(*layers), point]
     if mkfs:
         image = point + ".img"
         with open(image, "wb") as stream:
@@ -49,12 +57,14 @@ def mounted(kind, folder):
         subprocess.run([*mkfs, image], check=True)
         command = ["mount", "-o", "loop", image, point]
     if subprocess.run(command, stderr=subprocess.DEVNULL).returncode != 0:
+        subprocess.run(["umount", point], stderr=subprocess.DEVNULL)
         yield None
         return
     try:
         yield point
     finally:
-        subprocess.run(["umount", point], check=True)
+        for _ in range(2 if kind == "overlay" else 1):
+            subprocess.run(["umount", point], check=True)
 
 
 def build(report, wanted, server, root, cache):
@@ -76,6 +86,7 @@ def main():
         reference = os.path.join(folder, "reference")
         build(report, wanted, server, reference, os.path.join(folder, "cache"))
         reference_scan = scan(reference)
+        reference_digest = digest(report, wanted.bin, reference)
         for kind, (_, shares) in KINDS.items():
             with mounted(kind, folder) as point:
                 if not point:
@@ -84,6 +95,7 @@ def main():
                 root = os.path.join(point, "root")
                 log = build(report, wanted, server, root, os.path.join(point, "cache"))
                 report.equal("entries reflinked" in log, shares, f"{kind}: content shared with the cache")
+                report.equal(digest(report, wanted.bin, root), reference_digest, f"{kind}: digest of the root")
                 compare_roots(report, reference, root, started_ns, ALLOWED, reference_scan)
     if missing and not report.failures:
         skip(f"all others passed, but this machine cannot mount {', '.join(missing)}")

@@ -13,7 +13,7 @@ from report import Report
 from scan import scan
 from skip import need_root
 from template import cache_paths, cached_in_order, installed_in_order
-from tool import everything_options, plamo_fast
+from tool import digest, everything_options, plamo_fast
 from workspace import arguments, temporary_folder
 
 RELEASE = "8.x"
@@ -44,11 +44,13 @@ def main():
             serial, serial_files = build(report, wanted, folder, server, "serial", 1, 1)
         serial_scan = scan(serial)
         serial_order = installed_in_order(serial)
+        serial_digest = digest(report, wanted.bin, serial)
         for turn in range(ROUNDS):
             with PythonServer(wanted.mirror, MAX_DELAY_S, seed=turn) as server:
                 root, files = build(report, wanted, folder, server, f"workers-{turn}", 8, 8)
             compare_roots(report, serial, root, started_ns, BY_OURSELVES, serial_scan)
             report.equal(installed_in_order(root), serial_order, f"round {turn}: order of installation")
+            report.equal(digest(report, wanted.bin, root), serial_digest, f"round {turn}: digest of the root")
             report.equal(files, serial_files, f"round {turn}: order in the cache folder")
             shutil.rmtree(root)
     report.exit()

@@ -1,9 +1,8 @@
 """Apache httpd with mod_autoindex, whose pages come in several styles."""
 
 import os
-import shutil
 
-from server import ProgramServer
+from server import MIRROR_PATH, MOVED_PATH, ProgramServer
 
 MODULES = "/usr/lib/apache2/modules"
 STYLES = {
@@ -14,20 +13,22 @@ STYLES = {
 
 
 class Apache(ProgramServer):
+    """`header`: bytes in HTML that stand above each list; `charset`: what pages are said to be in."""
+
     program = "apache2"
 
-    def __init__(self, mirror, style="fancy"):
+    def __init__(self, mirror, style="fancy", header=b"", charset=""):
         super().__init__(mirror)
-        self.style = style
+        self.style, self.header, self.charset = style, header, charset
 
     def place_mirror(self, path):
-        # Started by root it serves as another user, who may not be able to reach the mirror where it is.
-        os.chmod(self.folder, 0o755)
-        shutil.copytree(self.mirror, path)
+        with open(os.path.join(self.document_root, "header.html"), "wb") as stream:
+            stream.write(self.header)
+        self.copy_mirror(path)
 
     def configuration(self):
         loads = "\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so"
-                          for name in ("mpm_event", "authz_core", "autoindex", "dir"))
+                          for name in ("mpm_event", "authz_core", "autoindex", "dir", "alias", "mime"))
         return f"""\
 ServerName localhost
 ServerRoot {self.folder}
@@ -41,10 +42,15 @@ ErrorLog {self.folder}/error.log
 LogFormat "%m %U" paths
 CustomLog {self.access_log} paths
 DocumentRoot {self.document_root}
+RedirectMatch 301 ^{MOVED_PATH}(.*)$ {MIRROR_PATH}$1
+TypesConfig /dev/null
+AddType text/html .html
 <Directory {self.document_root}>
   Options +Indexes
   Require all granted
   {STYLES[self.style]}
+  {f"IndexOptions +Charset={self.charset}" if self.charset else ""}
+  {"HeaderName /header.html" if self.header else ""}
 </Directory>
 """
 

@@ -62,15 +62,18 @@ class Request:
 class FaultyServer:
     """with FaultyServer(folder) as server: … server.url …  Attributes may be changed while it runs."""
 
-    def __init__(self, folder, ssl_context=None):
+    def __init__(self, folder, ssl_context=None, address="127.0.0.1"):
         self.folder = os.fspath(folder)
+        self.address = address
         self.etag = True                # answers have an ETag
+        self.etag_prefix = ""           # servers differ in how they make theirs
         self.last_modified = True
         self.ranges = True              # Range is understood
         self.head_has_length = True     # HEAD tells the size
         self.random_delay = None        # (least, most) seconds before each answer
         self.random = random.Random(1)
         self.faults = {}                # path → [Fault, …]
+        self.everywhere = None          # a Fault for each path that has none of its own
         self.contents = {}              # path → bytes that replace the file's
         self.requests = []
         self.active = self.peak = 0     # requests being answered, now and at most
@@ -92,6 +95,7 @@ class FaultyServer:
         class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
             daemon_threads = True
             request_queue_size = 128
+            address_family = socket.AF_INET6 if ":" in owner.address else socket.AF_INET
 
             def get_request(self):
                 connection, address = super().get_request()
@@ -104,9 +108,10 @@ class FaultyServer:
             def handle_error(self, request, client_address):
                 pass
 
-        self._server = Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": owner}))
+        self._server = Server((self.address, 0), type("Handler", (_Handler,), {"owner": owner}))
         self.port = self._server.server_address[1]
-        self.url = f"{'https' if self._ssl else 'http'}://127.0.0.1:{self.port}"
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        self.url = f"{'https' if self._ssl else 'http'}://{host}:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
         return self
@@ -118,6 +123,13 @@ class FaultyServer:
             self._server.server_close()
             self._thread.join()
             self._server = None
+
+    def vanish(self):
+        """As if the machine were gone: what is being sent breaks off, and nobody answers any more."""
+        self.everywhere = Fault(close=True, repeat=True)
+        with self._lock:
+            self.faults.clear()
+        self.stop()
 
     def release(self):
         """Lets what has stalled end (its connection is closed)."""
@@ -145,7 +157,7 @@ class FaultyServer:
         with self._lock:
             queue = self.faults.get(path)
             if not queue:
-                return Fault()
+                return self.everywhere or Fault()
             return queue[0] if queue[0].repeat else queue.pop(0)
 
 
@@ -219,11 +231,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             data = data[:fault.truncate]
         headers = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
         if owner.etag:
-            headers["ETag"] = f'"{hashlib.sha1(data).hexdigest()[:16]}"'
+            headers["ETag"] = f'"{owner.etag_prefix}{hashlib.sha1(data).hexdigest()[:16]}"'
         if owner.last_modified:
             on_disk = owner.folder + path
             moment = os.stat(on_disk).st_mtime if os.path.exists(on_disk) else 1_500_000_000
             headers["Last-Modified"] = email.utils.formatdate(moment + (path in owner.contents), usegmt=True)
+        if fault.range_bytes is None and self._is_known(headers):
+            headers.pop("Content-Type")
+            self._head(304, headers, fault)
+            return
         start = self.record.range_start
         condition = self.record.headers.get("if-range")
         if condition is not None and not fault.ignore_if_range:
@@ -249,6 +265,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             headers["Content-Length"] = str(len(data) - first)
             self._head(206, headers, fault)
             self._body(data[first:], fault)
+
+    def _is_known(self, headers):
+        """Has the client this very file? RFC 9110, 13.2.2: a tag counts more than a time."""
+        asked = self.record.headers
+        if "if-none-match" in asked:
+            return headers.get("ETag") in [tag.strip() for tag in asked["if-none-match"].split(",")]
+        if "if-modified-since" in asked and "Last-Modified" in headers:
+            read = email.utils.parsedate_to_datetime
+            return read(headers["Last-Modified"]) <= read(asked["if-modified-since"])
+        return False
 
     def _head(self, status, headers, fault):
         if fault.no_length:

@@ -1,6 +1,7 @@
 """The test mirror for the script tests: the one given, or one made on the spot."""
 
 import atexit
+import fcntl
 import hashlib
 import os
 import shutil
@@ -12,6 +13,9 @@ sys.path.insert(0, FIXTURES)
 
 import make_mirror  # noqa: E402 (found by the line above)
 import selection  # noqa: E402
+from package import package_name  # noqa: E402
+
+ARCHS = ("x86_64", "x86")
 
 
 def _sources():
@@ -41,15 +45,21 @@ def mirror_folder(given):
         given = tempfile.mkdtemp(prefix="plamo-mirror-")
         os.chmod(given, 0o755)
         atexit.register(shutil.rmtree, given)
-        make_mirror.make_mirror(given, with_bad=True)
+        make_mirror.make_mirror(given, archs=ARCHS, with_bad=True)
         return given
     given = os.path.abspath(given)
+    with open(f"{given}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _make_where_needed(given)
+
+
+def _make_where_needed(given):
     if os.path.isdir(given) and _made_from(given) in (None, _sources()):
         return given
     # Under another name first: a test that is stopped half-way must not leave half a mirror for the next one.
     unfinished = tempfile.mkdtemp(prefix="plamo-mirror-", dir=os.path.dirname(given))
     os.chmod(unfinished, 0o755)
-    make_mirror.make_mirror(unfinished, with_bad=True)
+    make_mirror.make_mirror(unfinished, archs=ARCHS, with_bad=True)
     shutil.rmtree(given, ignore_errors=True)
     os.rename(unfinished, given)
     with open(f"{given}.made-from", "w") as stream:
@@ -57,7 +67,17 @@ def mirror_folder(given):
     return given
 
 
-def everything():
+def everything(release="8.x"):
     """The environment in which a template takes every case of the mirror."""
-    return {"CATEGORIES": " ".join(selection.CATEGORIES), "EXTRACTGRS": " ".join(selection.CONTRIB),
+    return {"CATEGORIES": " ".join(selection.categories(release)), "EXTRACTGRS": " ".join(selection.CONTRIB),
             "ADDONPKGS": " ".join(selection.ADDONS)}
+
+
+def a_few(release):
+    """The same of fewer categories, from every kind of place."""
+    return {**everything(release), "CATEGORIES": " ".join(selection.categories(release, selection.FEW_CATEGORIES))}
+
+
+def base_addons(release):
+    """The packages that a container cannot do without, as a template's add-ons."""
+    return [f"{package.place}/{package_name(package.stem)}" for package in make_mirror.base_packages_of(release)]

@@ -1,7 +1,7 @@
 """What the network tests share: small mirrors, runs of the programs, and what must hold after a failure."""
 
 import argparse
-import ctypes
+import html
 import os
 import random
 import re
@@ -12,8 +12,12 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.parse
 
+from compare import BY_OURSELVES, Roots
+from alone import LOCK_FOLDER, private_mounts
 from faulty_server import FaultyServer
+from scan import describe, differences, scan
 from skip import need_root, skip
 
 FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "fixtures")
@@ -25,14 +29,13 @@ from tarball import file  # noqa: E402
 RELEASE, ARCH = "8.x", "x86_64"
 TREE = f"/Plamo-{RELEASE}/{ARCH}"
 BASE = f"{TREE}/plamo/00_base"
-LOCK_FOLDER = "/var/lock/subsys"
 LOCK_FILE = f"{LOCK_FOLDER}/lxc-plamo"
 NOBODY = 65534
 
 # Exit statuses of both programs, as lxc-plamo-fast --help documents them.
 DONE, FAILED, USAGE, MIRROR, PACKAGE, BUSY, PERMISSION, NO_SPACE = range(8)
 
-settings = argparse.Namespace(bin="build/release/bin", slow=False)
+settings = argparse.Namespace(bin="build/release/bin", slow=False, mirror=None)
 
 
 def noise(size_bytes, seed=1):
@@ -84,6 +87,8 @@ class NetTest(unittest.TestCase):
     longMessage = True
 
     def setUp(self):
+        # Files' times are those of a clock that ticks coarsely.
+        self.started_ns = time.time_ns() - 20_000_000
         self.folder = tempfile.mkdtemp(prefix="plamo-net-")
         os.chmod(self.folder, 0o755)
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
@@ -97,15 +102,29 @@ class NetTest(unittest.TestCase):
 
     # The mirror.
 
-    def put(self, package_file, place="plamo/00_base"):
+    def put(self, package_file, place="plamo/00_base", mirror=None, moment=1_500_000_000):
         """Places (file name, bytes) on the mirror; returns its path on the server."""
         name, data = package_file
         path = f"{TREE}/{place}/{name}"
-        os.makedirs(os.path.dirname(self.mirror + path), exist_ok=True)
-        with open(self.mirror + path, "wb") as f:
+        on_disk = (mirror or self.mirror) + path
+        os.makedirs(os.path.dirname(on_disk), exist_ok=True)
+        with open(on_disk, "wb") as f:
             f.write(data)
-        os.utime(self.mirror + path, (1_500_000_000, 1_500_000_000))
+        os.utime(on_disk, (moment, moment))
         return path
+
+    def another_mirror(self, **server):
+        """A second server, with a copy of what the first one's mirror has now."""
+        folder = tempfile.mkdtemp(prefix="mirror-", dir=self.folder)
+        shutil.copytree(self.mirror, folder, dirs_exist_ok=True)
+        other = FaultyServer(folder, **server).start()
+        self.addCleanup(other.stop)
+        return other
+
+    def list_in_order(self, *names, place="plamo/00_base", server=None):
+        """From now on a folder's page has these names, in this order."""
+        page = "".join(f'<a href="{urllib.parse.quote(name)}">{html.escape(name)}</a>\n' for name in names)
+        (server or self.server).contents[f"{TREE}/{place}/"] = page.encode()
 
     def put_some(self, *names, size_bytes=20_000):
         """Small packages, so that there is something besides the one a test is about."""
@@ -214,22 +233,21 @@ class NetTest(unittest.TestCase):
             wanted = self.server.contents.get(path) or self.read(self.mirror + path)
             self.assertEqual(self.read(self.cache_folder("cache"), name), wanted, f"{name} in the cache")
 
+    def assert_same_root(self, left, right):
+        """Equal but for what the compare module allows: what both wrote during this test."""
+        roots = Roots(left, right, self.started_ns)
+        bad = [describe(d) for d in differences(scan(left), scan(right))
+               if d.field == "presence" or not any(a.holds(d, roots) for a in BY_OURSELVES)]
+        self.assertEqual(bad, [], f"{left} and {right} differ")
+
+    def assert_same_tree(self, before, after, what):
+        """Two scans of what should not have been touched."""
+        self.assertEqual([describe(d) for d in differences(before, after)], [], what)
+
     def fetched(self):
-        """The names of the package files asked for since the requests were last cleared."""
-        return sorted(r.path.rsplit("/", 1)[-1] for r in self.server.asked() if not r.path.endswith("/"))
-
-
-def private_mounts():
-    """Gives this test mounts of its own, with a lock folder of its own: other tests and builds on this machine are
-    neither waited for nor disturbed. False where this user may not."""
-    if os.geteuid() != 0:
-        return False
-    os.makedirs(LOCK_FOLDER, exist_ok=True)
-    libc = ctypes.CDLL(None, use_errno=True)
-    clone_newns, ms_rec, ms_private = 0x20000, 0x4000, 1 << 18
-    if libc.unshare(clone_newns) or libc.mount(b"none", b"/", None, ms_rec | ms_private, None):
-        return False
-    return subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "plamo-net", LOCK_FOLDER]).returncode == 0
+        """The names of the files asked for since the requests were last cleared, lists of checksums aside."""
+        names = (r.path.rsplit("/", 1)[-1] for r in self.server.asked())
+        return sorted(name for name in names if name and name != "CHECKSUMS.md5")
 
 
 class _Result(unittest.TextTestResult):
@@ -248,10 +266,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", default=settings.bin, help="the folder with our programs")
     parser.add_argument("--slow", action="store_true")
-    parser.add_argument("--mirror", help=argparse.SUPPRESS)     # all script tests are called alike
+    parser.add_argument("--mirror", help="the test mirror, for the tests that use it; made there when absent")
     parser.add_argument("tests", nargs="*", help="CLASS.TEST (default: all)")
     arguments = parser.parse_args()
-    settings.bin, settings.slow = os.path.abspath(arguments.bin), arguments.slow
+    settings.bin, settings.slow, settings.mirror = os.path.abspath(arguments.bin), arguments.slow, arguments.mirror
     if not os.access(os.path.join(settings.bin, "plamo-fast"), os.X_OK):
         sys.exit(f"{settings.bin} has no plamo-fast")
     need_root()

@@ -2,7 +2,7 @@
 
 import os
 
-from server import ProgramServer
+from server import MIRROR_PATH, MOVED_PATH, ProgramServer
 
 
 class Nginx(ProgramServer):
@@ -28,6 +28,7 @@ http {{
     listen 127.0.0.1:{self.port};
     root {self.document_root};
     autoindex on;
+    location ~ ^{MOVED_PATH}(.*)$ {{ return 301 {MIRROR_PATH}$1; }}
   }}
 }}
 """

@@ -11,6 +11,8 @@ from server import Server
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Small answers leave in one packet each, not after the peer's delayed acknowledgement.
+    disable_nagle_algorithm = True
 
     def __init__(self, *arguments, owner, **more):
         self.owner = owner

@@ -9,22 +9,35 @@ import time
 
 # lxc-plamo takes an empty MIRRORPATH for unset, so the mirror lies one folder down.
 MIRROR_PATH = "/mirror"
+# nginx, Apache, lighttpd and Caddy answer 301 for what is asked for here, to the same below MIRROR_PATH.
+MOVED_PATH = "/moved"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+def free_port(host="127.0.0.1"):
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
         return probe.getsockname()[1]
 
 
 class Server:
     """Use as a context manager. `address` is host:port, as in MIRRORSRV."""
 
-    def __init__(self, mirror):
+    scheme = "http"
+    program = ""
+
+    @classmethod
+    def why_not(cls):
+        """Why it cannot run here; None if it can. /usr/sbin counts although it may not be in PATH."""
+        if not shutil.which(cls.program, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"):
+            return f"needs {cls.program}; tests/install-packages installs it"
+        return None
+
+    def __init__(self, mirror, host="127.0.0.1"):
         self.mirror = os.path.abspath(mirror)
-        self.port = free_port()
-        self.address = f"127.0.0.1:{self.port}"
-        self.url = f"http://{self.address}{MIRROR_PATH}"
+        self.host = host
+        self.port = free_port(host)
+        self.address = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        self.url = f"{self.scheme}://{self.address}{MIRROR_PATH}"
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="plamo-server-")
@@ -46,14 +59,26 @@ class Server:
     def place_mirror(self, path):
         os.symlink(self.mirror, path)
 
+    def copy_mirror(self, path):
+        """For a server that gives up root or changes its root: it may not be able to reach the mirror where it is."""
+        os.chmod(self.folder, 0o755)
+        shutil.copytree(self.mirror, path, symlinks=True)
+        os.chmod(path, 0o755)
+
     def _wait_until_ready(self):
         for _ in range(200):
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                socket.create_connection((self.host, self.port), 1).close()
                 return
             except OSError:
+                if self.has_ended():
+                    break
                 time.sleep(0.05)
         raise RuntimeError(f"{type(self).__name__} does not answer: {self.complaints()}")
+
+    def has_ended(self):
+        """It never answers any more."""
+        return False
 
     def complaints(self):
         return ""
@@ -72,7 +97,6 @@ class Server:
 class ProgramServer(Server):
     """A server that is a program with a configuration file and an access log of `METHOD PATH` lines."""
 
-    program = ""
     process = None
 
     def configuration(self):
@@ -83,11 +107,14 @@ class ProgramServer(Server):
 
     def start(self):
         self.access_log = os.path.join(self.folder, "access.log")
-        config = os.path.join(self.folder, "server.conf")
-        with open(config, "w") as stream:
+        self.config = os.path.join(self.folder, "server.conf")
+        with open(self.config, "w") as stream:
             stream.write(self.configuration())
         self.output = open(os.path.join(self.folder, "output"), "w+")
-        self.process = subprocess.Popen(self.command(config), stdin=subprocess.DEVNULL, stdout=self.output,
+        self.launch()
+
+    def launch(self):
+        self.process = subprocess.Popen(self.command(self.config), stdin=subprocess.DEVNULL, stdout=self.output,
                                         stderr=self.output)
 
     def stop(self):
@@ -96,6 +123,9 @@ class ProgramServer(Server):
             self.process.wait()
             self.output.close()
             self.process = None
+
+    def has_ended(self):
+        return self.process.poll() is not None
 
     def complaints(self):
         self.output.seek(0)

@@ -10,9 +10,9 @@ from template import VARIABLES
 Run = collections.namedtuple("Run", "status output log")
 
 
-def everything_options():
-    """The options by which the tool takes every case of the mirror."""
-    return ["--categories", " ".join(selection.CATEGORIES), "--contrib", " ".join(selection.CONTRIB),
+def everything_options(categories=selection.CATEGORIES):
+    """The options by which the tool takes every case of the mirror, or of some categories."""
+    return ["--categories", " ".join(categories), "--contrib", " ".join(selection.CONTRIB),
             "--add", " ".join(selection.ADDONS)]
 
 
@@ -23,3 +23,10 @@ def plamo_fast(bin_folder, *arguments):
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     return Run(result.returncode, result.stdout.decode("utf-8", "backslashreplace"),
                result.stderr.decode("utf-8", "backslashreplace"))
+
+
+def digest(report, bin_folder, root):
+    """What `plamo-fast digest` says of a root."""
+    run = plamo_fast(bin_folder, "digest", root)
+    report.equal(run.status, 0, f"status of the digest of {root}")
+    return run.output

@@ -48,7 +48,7 @@ class Mirror(NetTest):
 
     def test_category_that_is_not_there(self):
         self.put_some("aaa")
-        result = self.assert_failed(self.build("--categories", "00_base 07_nothing"), MIRROR, "07_nothing", "404")
+        result = self.assert_failed(self.build("--categories", "00_base 07_nothing"), MIRROR, "07_nothing", f"{self.url}{TREE}/plamo/")
         self.assertEqual(self.fetched(), [], str(result))
 
     def test_release_that_is_not_there(self):
@@ -346,12 +346,21 @@ class Usage(NetTest):
                               ("--jobs", ""), ("--jobs", "99999999999999999999"), ("--connections", "0"),
                               ("--connections", "1000"), ("--lock-timeout", "-1"), ("--lock-timeout", "soon"),
                               ("--release", "9"), ("--release", "../8.x"), ("--release", "8.x/../x"), ("--release", ""),
-                              ("--arch", "sparc"), ("--arch", ""), ("--mirror", "file:///etc"),
+                              ("--arch", "sparc"), ("--arch", ""), ("--mirror", "ftps://x/"),
                               ("--mirror", "gopher://x/"), ("--mirror", "nonsense"), ("--mirror", ""),
                               ("--mirror", "http://x/?y"), ("--mirror", "http://a b/")):
             # What the message must have: the option's name, or the value it was given.
             named = value if option in ("--release", "--arch", "--mirror") else option
             self.check(self.build_arguments(option, value), named)
+
+    def test_container_names(self):
+        for name in ("", ".", "..", "../x", "a/b", "a b", "a\nb", "x" * 65):
+            self.check([*self.build_arguments()[:2], "--name", name, *self.build_arguments()[3:]], "name")
+
+    def test_password_in_a_url(self):
+        arguments = self.build_arguments("--mirror", "http://me:secret@x/")
+        self.check(arguments, "password", "netrc")
+        self.assertNotIn("secret", self.run_program(*arguments).err)
 
     def test_folders(self):
         for option, value in (("--categories", "../x"), ("--categories", "a/../b"), ("--contrib", ".."),
@@ -578,23 +587,27 @@ class Signals(NetTest):
     def test_sighup_while_downloading(self):
         self.check_download(signal.SIGHUP)
 
+    def pids_of(self, command):
+        return subprocess.run(["pgrep", "-fx", command], capture_output=True, text=True).stdout.split()
+
     def check_script(self, number):
         """A script is running: it is ended too, and with it what it started."""
         paths = self.put_some("aaa")
         # A time that nobody else sleeps.
         sleep = f"sleep {100 + os.getpid() / 1e7 + number / 1e9:.9f}"
         self.put(package("zzz-1-x86_64-P1", [file("usr/share/zzz", b"")],
-                         script=f"echo $$ > script-pid\n{sleep} &\nwait\n"))
+                         script=f"echo > script-runs\n{sleep} &\nwait\n"))
         process = self.start_build()
-        note = os.path.join(self.cache, f".plamo-fast-work-{RELEASE}-{ARCH}", "root", "script-pid")
-        self.eventually(lambda: self.size(note) > 0, "the script runs")
-        pid = int(self.read(note))
+        note = os.path.join(self.cache, f".plamo-fast-work-{RELEASE}-{ARCH}", "root", "script-runs")
+        self.eventually(lambda: self.size(note) > 0 and self.pids_of(sleep), "the script runs")
+        # Its own number is of a sandbox, and says nothing here.
+        with open(f"/proc/{self.pids_of(sleep)[0]}/stat") as stream:
+            pid = int(stream.read().rsplit(")", 1)[1].split()[1])
         process.send_signal(number)
         result = self.wait(process, 10)
         self.assert_failed(result, 128 + number)
         self.assertFalse(os.path.exists(f"/proc/{pid}"), "the script still runs")
-        left = subprocess.run(["pgrep", "-fx", sleep], capture_output=True, text=True).stdout.split()
-        self.assertEqual(left, [], "what the script started still runs")
+        self.assertEqual(self.pids_of(sleep), [], "what the script started still runs")
         self.assertEqual(len(paths), 1)
 
     def test_sigint_while_a_script_runs(self):

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import netkit
 from faulty_server import Fault, FaultyServer
-from netkit import BASE, MIRROR, NetTest, settings
+from netkit import BASE, MIRROR, NetTest, TREE, settings
 from nginx import Nginx
 from skip import skip
 
@@ -148,7 +148,7 @@ class Tls(NetTest):
             lines = server.lines()
         self.assert_installed(*self.paths)
         self.assertEqual({line[0] for line in lines}, {"HTTP/2.0"})
-        self.assertEqual(len(lines), 3)
+        self.assertEqual(len(lines), 4)  # the page, the list of checksums (there is none), two packages
 
     def test_trusted_by_name(self):
         self.serve(self.trusted.server("good"))
@@ -206,7 +206,7 @@ class Tls(NetTest):
         self.plain.add(f"{BASE}/", Fault(redirect=f"{self.url}{BASE}/"))
         self.url = self.plain.url
         self.assert_done(self.build())
-        self.assertEqual([r.path for r in self.plain.requests], [f"{BASE}/"])
+        self.assertEqual({r.path for r in self.plain.requests}, {f"{BASE}/", f"{TREE}/CHECKSUMS.md5"})
         self.assert_installed(*self.paths)
 
     def test_redirect_up_to_somebody_unknown(self):

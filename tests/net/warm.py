@@ -37,7 +37,7 @@ class Warm(NetTest):
 
     def test_cold_build_says_what_it_did(self):
         result = self.build()
-        self.assert_work(result, decoded=3, installed=3, shells=0, requests=4)
+        self.assert_work(result, decoded=3, installed=3, shells=0, requests=5)
         page = self.server.asked()[0]
         self.assertEqual(result.summary["bytes"], page.sent + sum(os.path.getsize(self.mirror + p) for p in self.paths))
         self.assertEqual(self.server.asked(method="HEAD"), [])
@@ -106,7 +106,12 @@ class Warm(NetTest):
         result = self.assert_done(self.run_program("clean", "-r", RELEASE, "-a", ARCH, "--cache", self.cache))
         self.assertEqual([n for n in os.listdir(self.cache) if not n.endswith(".lock")], [], str(result))
         self.forget(self.root)
-        self.assert_work(self.build(), requests=4, decoded=3)
+        self.assert_work(self.build(), requests=5, decoded=3)
+
+    def test_nothing_to_clean(self):
+        """Where there is no cache, none is made."""
+        self.assert_done(self.run_program("clean", "-r", RELEASE, "-a", ARCH, "--cache", self.cache))
+        self.assertFalse(os.path.exists(self.cache))
 
     def test_other_release_and_arch_are_apart(self):
         self.build()
@@ -165,12 +170,12 @@ class Warm(NetTest):
 class Processes(NetTest):
     """strace sees each process and thread that is made, and each program that is run."""
 
-    def trace(self):
+    def trace(self, *more):
         if not shutil.which("strace"):
             self.skipTest("needs strace")
         log = os.path.join(self.folder, "strace")
         command = ["strace", "-f", "-qq", "-o", log, "-e", "trace=execve,execveat,clone,clone3,fork,vfork", "-e",
-                   "signal=none", *self.command(*self.build_arguments("--jobs", "2"))]
+                   "signal=none", *self.command(*self.build_arguments("--jobs", "2", *more))]
         if subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], capture_output=True).returncode:
             self.skipTest("strace may not trace here")
         # A sanitizer's search for leaks traces, too, and only one may.
@@ -184,8 +189,14 @@ class Processes(NetTest):
     def test_plain_pairs(self):
         for i in range(5):
             self.put(package(f"lib{i}-1-x86_64-P1", [folder("usr/lib"), file("usr/lib/libx.so.1.0", b"x")], script=PAIRS))
-        result, processes, programs = self.trace()
+        result, processes, programs = self.trace("--no-sandbox")
         self.assertEqual(processes, [], "a process was made")
+        self.assertEqual(len(programs), 1, f"a program was run: {programs}")
+        self.assertEqual(result.summary["shells"], 0)
+        shutil.rmtree(self.root)
+        shutil.rmtree(self.cache)
+        result, processes, programs = self.trace()
+        self.assertEqual(len(processes), 1, f"more than the sandbox's own process was made: {processes}")
         self.assertEqual(len(programs), 1, f"a program was run: {programs}")
         self.assertEqual(result.summary["shells"], 0)
         self.assertEqual(os.readlink(f"{self.root}/usr/lib/libx.so.39"), "libx.so.1.0")
@@ -193,8 +204,15 @@ class Processes(NetTest):
     def test_one_real_script(self):
         self.put(package("aaa-1-x86_64-P1", [folder("usr/lib"), file("usr/lib/libx.so.1.0", b"x")], script=PAIRS))
         self.put(package("bbb-1-x86_64-P1", [file("usr/share/bbb", b"x")], script="echo real > usr/share/real\n"))
-        result, processes, programs = self.trace()
+        result, processes, programs = self.trace("--no-sandbox")
         self.assertEqual(len(processes), 1, processes)
+        self.check_one_shell(result, programs)
+        shutil.rmtree(self.root)
+        shutil.rmtree(self.cache)
+        result, processes, programs = self.trace()
+        self.check_one_shell(result, programs)
+
+    def check_one_shell(self, result, programs):
         own = programs[0][0]
         shells = {pid for pid, call in programs[1:]}
         self.assertEqual(len(shells), 1, programs)

@@ -190,16 +190,35 @@ static void completes_with_a_manifest(void **state)
     assert_int_equal(log_.count, 0);
 }
 
-static void does_not_replace_a_complete_folder(void **state)
+/* An update: nothing of the old folder is left, neither under its name nor under another. */
+static void takes_the_place_of_a_complete_folder(void **state)
 {
     (void)state;
     struct pf_manifest manifest;
     complete();
     put_package(cache->partial, "new-1-x-1.txz");
     fill_manifest(&manifest, planned, 0);
-    assert_int_not_equal(pf_cache_complete(cache, &manifest, &err), 0);
-    assert_true(has_name(temp.fd, "cache-plamo-8.x-x86_64/z-1-x-1.txz"));
+    assert_ok(pf_cache_begin_root(cache, &err), &err);
+    assert_ok(pf_cache_begin_exchange(cache, &manifest, &err), &err);
+    assert_ok(pf_cache_exchange(cache, &err), &err);
+    assert_ok(pf_cache_end_exchange(cache, 0, &err), &err);
+    assert_true(has_name(temp.fd, "cache-plamo-8.x-x86_64/new-1-x-1.txz"));
+    assert_false(has_name(temp.fd, "cache-plamo-8.x-x86_64/z-1-x-1.txz"));
+    assert_false(has_name(temp.fd, cache->partial));
+    assert_false(has_name(temp.fd, ".plamo-fast-trash"));
     pf_manifest_end(&manifest);
+}
+
+static void removes_the_partial_folder_alone(void **state)
+{
+    (void)state;
+    complete();
+    put_package(cache->partial, "new-1-x-1.txz");
+    assert_int_equal(mkdirat(temp.fd, cache->root, 0755), 0);
+    assert_ok(pf_cache_remove_partial(cache, &err), &err);
+    assert_false(has_name(temp.fd, cache->partial));
+    assert_true(has_name(temp.fd, cache->root));
+    assert_true(has_name(temp.fd, cache->complete));
 }
 
 static void falls_back_where_the_manifest_does_not_fit(void **state)
@@ -360,6 +379,20 @@ static void purges_downloads_and_root_only(void **state)
     free(tree);
 }
 
+static void removes_what_killed_runs_have_left(void **state)
+{
+    (void)state;
+    for (int purge = 0; purge < 2; purge++) {
+        put_file(temp.fd, ".plamo-fast-work-8.x-x86_64/stage/f", "x");
+        put_file(temp.fd, ".plamo-fast-trash/a/b", "x");
+        put_file(temp.fd, ".plamo-fast-work-7.x-x86_64/stage/f", "of another release");
+        assert_ok(purge ? pf_cache_purge(cache, &err) : pf_cache_remove_work(cache, &err), &err);
+        assert_false(has_name(temp.fd, ".plamo-fast-work-8.x-x86_64"));
+        assert_false(has_name(temp.fd, ".plamo-fast-trash"));
+        assert_true(has_name(temp.fd, ".plamo-fast-work-7.x-x86_64"));
+    }
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
 static const struct CMUnitTest tests[] = {
     test(names_its_folders_as_the_template_does),
@@ -368,7 +401,8 @@ static const struct CMUnitTest tests[] = {
     test(reads_a_foreign_cache_in_ls_cr_order),
     test(orders_equal_ctimes_by_name_descending),
     test(completes_with_a_manifest),
-    test(does_not_replace_a_complete_folder),
+    test(takes_the_place_of_a_complete_folder),
+    test(removes_the_partial_folder_alone),
     test(falls_back_where_the_manifest_does_not_fit),
     test(begins_again_when_the_clock_was_set_back),
     test(goes_without_a_manifest_that_cannot_be_written),
@@ -377,5 +411,6 @@ static const struct CMUnitTest tests[] = {
     test(stamps_strictly_increase),
     test(publishes_a_root_by_one_rename),
     test(purges_downloads_and_root_only),
+    test(removes_what_killed_runs_have_left),
 };
 support_main(tests, false)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The lock that cache shares with the shell template. */
-#include "cache.h"
+#include "cachelock.h"
 
 #include "support.h"
 
@@ -44,7 +44,8 @@ static int end(void **state)
 static int lock(struct pf_cache *cache, enum pf_cache_lock mode, unsigned timeout_s)
 {
     err = (struct pf_error){0};
-    return pf_cache_lock(cache, mode, timeout_s, log_.events, NULL, &err);
+    struct pf_cache_wait wait = {.timeout_s = timeout_s, .events = log_.events};
+    return pf_cache_lock(cache, mode, &wait, &err);
 }
 
 static void excludes_others(void **state)
@@ -102,7 +103,7 @@ static double seconds(void)
 static void waits_as_long_as_it_may(void **state)
 {
     (void)state;
-    char part[32];
+    char part[64];
     assert_ok(lock(one, PF_CACHE_EXCLUSIVE, 0), &err);
     double start = seconds();
     assert_code(lock(two, PF_CACHE_EXCLUSIVE, 1), PF_E_BUSY, &err);
@@ -111,6 +112,9 @@ static void waits_as_long_as_it_may(void **state)
     assert_int_equal(log_.count, 1); /* said once */
     snprintf(part, sizeof part, "%d|", PF_EVENT_LOCK_WAIT);
     assert_int_equal(strncmp(log_.text, part, strlen(part)), 0);
+    snprintf(part, sizeof part, "process %d (test_cache_lock)", getpid());
+    assert_non_null(strstr(log_.text, part)); /* who it is that holds it */
+    assert_non_null(strstr(err.text, part));
 }
 
 static void *let_go_soon(void *arg)
@@ -147,8 +151,8 @@ static void stops_waiting_when_cancelled(void **state)
     assert_ok(lock(one, PF_CACHE_EXCLUSIVE, 0), &err);
     assert_int_equal(pthread_create(&thread, NULL, set_soon, &cancel), 0);
     double start = seconds();
-    assert_code(pf_cache_lock(two, PF_CACHE_SHARED, 30, log_.events, &cancel, &err), PF_E_CANCELLED,
-                &err);
+    struct pf_cache_wait wait = {.timeout_s = 30, .events = log_.events, .cancel = &cancel};
+    assert_code(pf_cache_lock(two, PF_CACHE_SHARED, &wait, &err), PF_E_CANCELLED, &err);
     assert_true(seconds() - start < 10);
     pthread_join(thread, NULL);
 }
@@ -168,6 +172,63 @@ static void falls_back_to_the_cache_folder(void **state)
     assert_contains(one->lock_path, temp.path);
 }
 
+/* Of one release and architecture, by whoever came first. */
+static void builders_exclude_each_other(void **state)
+{
+    (void)state;
+    struct pf_cache *rival;
+    struct pf_cache_wait wait = {.events = log_.events};
+    assert_ok(pf_cache_open(temp.path, "8.x", "x86_64", &rival, &err), &err);
+    assert_ok(pf_cache_lock_builder(one, &wait, &err), &err);
+    assert_int_equal(pf_cache_try_builder(one), 1); /* has it already */
+    assert_int_equal(pf_cache_try_builder(rival), 0);
+    assert_code(pf_cache_lock_builder(rival, &wait, &err), PF_E_BUSY, &err);
+    assert_contains(err.text, ".plamo-fast-8.x-x86_64.builder.lock");
+    assert_int_equal(pf_cache_try_builder(two), 1); /* another release */
+    put_file(temp.fd, ".plamo-fast-work-8.x-x86_64/root/f", "being made");
+    pf_cache_tidy(rival);
+    assert_file(temp.fd, ".plamo-fast-work-8.x-x86_64/root/f", "being made");
+    pf_cache_unlock_builder(one);
+    pf_cache_tidy(rival);
+    assert_false(has_name(temp.fd, ".plamo-fast-work-8.x-x86_64"));
+    assert_int_equal(pf_cache_try_builder(one), 1); /* tidying let it go */
+    pf_cache_close(rival);
+}
+
+/* Who looks at root and packages keeps an update from exchanging them, and the other way. */
+static void names_are_exchanged_when_nobody_looks(void **state)
+{
+    (void)state;
+    struct pf_cache *other;
+    struct pf_cache_wait wait = {.events = log_.events};
+    assert_ok(pf_cache_open(temp.path, "8.x", "x86_64", &other, &err), &err);
+    assert_ok(pf_cache_lock_names(one, PF_CACHE_SHARED, &wait, &err), &err);
+    assert_ok(pf_cache_lock_names(other, PF_CACHE_SHARED, &wait, &err), &err);
+    pf_cache_unlock_names(other);
+    assert_code(pf_cache_lock_names(other, PF_CACHE_EXCLUSIVE, &wait, &err), PF_E_BUSY, &err);
+    pf_cache_unlock_names(one);
+    assert_ok(pf_cache_lock_names(other, PF_CACHE_EXCLUSIVE, &wait, &err), &err);
+    assert_code(pf_cache_lock_names(one, PF_CACHE_SHARED, &wait, &err), PF_E_BUSY, &err);
+    pf_cache_close(other);
+    assert_ok(pf_cache_lock_names(one, PF_CACHE_SHARED, &wait, &err), &err);
+}
+
+/* A root that somebody reads is there until it is let go, under whatever name. */
+static void held_folders_stay(void **state)
+{
+    (void)state;
+    put_file(temp.fd, "rootfs-plamo-8.x-x86_64/f", "x");
+    int fd = pf_cache_hold(one, one->root, &err);
+    assert_true(fd >= 0);
+    assert_ok(pf_cache_purge(one, &err), &err);
+    assert_false(has_name(temp.fd, one->root));
+    assert_file(fd, "f", "x");
+    close(fd);
+    pf_cache_tidy(one);
+    assert_false(has_name(temp.fd, ".plamo-fast-trash"));
+    assert_true(pf_cache_hold(one, one->root, &err) < 0);
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
 static const struct CMUnitTest tests[] = {
     test(excludes_others),
@@ -177,6 +238,9 @@ static const struct CMUnitTest tests[] = {
     test(gets_it_when_it_is_let_go),
     test(stops_waiting_when_cancelled),
     test(falls_back_to_the_cache_folder),
+    test(builders_exclude_each_other),
+    test(names_are_exchanged_when_nobody_looks),
+    test(held_folders_stay),
 };
 
 /* In a namespace with a /var/lock of its own: a build on this machine must not be held up, nor hold

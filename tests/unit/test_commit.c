@@ -218,6 +218,28 @@ static void refuses_a_file_over_a_folder_and_a_folder_over_a_file(void **state)
 }
 
 /* The same where some other member of the package goes through a link. */
+/* A folder with records beside it tells whose the other one is. */
+static void names_the_package_that_brought_the_other(void **state)
+{
+    (void)state;
+    INSTALL({.name = "var/log/packages/other", .data = "FILE LIST:\nnone\n"},
+            {.name = "var/log/packages/first",
+             .data = "PACKAGE NAME:     first\nFILE LIST:\n./usr/\n./usr/file\nopt/full/x\n"});
+    INSTALL({.name = "usr/file", .data = "x"}, {.name = "opt/full/x", .data = "x"});
+    CONFLICT("(package first brought it)", {.name = "usr/file/", .type = '5'});
+    CONFLICT("(package first brought it)", {.name = "opt/full", .data = "x"});
+}
+
+static void refuses_loops_of_links(void **state)
+{
+    (void)state;
+    INSTALL({.name = "a", .type = '2', .link = "b"}, {.name = "b", .type = '2', .link = "a"});
+    CONFLICT("a", {.name = "a/", .type = '5'});
+    CONFLICT("a/x", {.name = "a/x", .data = "x"});
+    INSTALL({.name = "away", .type = '2', .link = "/nowhere"});
+    CONFLICT("away/x", {.name = "away/x", .data = "x"});
+}
+
 static void refuses_them_also_beside_links(void **state)
 {
     (void)state;
@@ -318,6 +340,8 @@ static const struct CMUnitTest tests[] = {
     test(never_leaves_the_root),
     test(a_dangling_link_is_no_folder),
     test(refuses_a_file_over_a_folder_and_a_folder_over_a_file),
+    test(names_the_package_that_brought_the_other),
+    test(refuses_loops_of_links),
     test(refuses_them_also_beside_links),
     test(keeps_the_order_where_members_meet),
     test(goes_through_the_link_of_an_earlier_package),

@@ -45,7 +45,7 @@ static int decode(enum pf_format format, const void *data, size_t length,
             assert_int_equal(pf_decode_output_bytes(d), out->length);
             pf_decode_digest(d, found);
             lseek(fd, 0, SEEK_SET);
-            assert_int_equal(pf_digest_file(fd, wanted, err), 0);
+            assert_int_equal(pf_digest_file(fd, PF_DIGEST_XXH3, wanted, err), 0);
             assert_string_equal(found, wanted);
         }
         pf_decode_free(d);
@@ -121,6 +121,30 @@ static void decodes_several_frames(void **state)
         for (packed.length--; packed.length > whole - 4; packed.length--)
             expect_code(f, &packed, PF_E_CORRUPT);
         buffer_end(&packed);
+    }
+}
+
+/* Frames of nothing take time and give nothing; one or a few are what programs write. xz's own
+   library goes on from stream to stream. */
+static void refuses_frames_of_nothing_without_end(void **state)
+{
+    (void)state;
+    EACH_FORMAT(f)
+    {
+        struct buffer packed = {0}, nothing = {0};
+        compress_to(f, "text", 4, &packed);
+        compress_to(f, "", 0, &nothing);
+        for (int i = 0; i < 900; i++)
+            buffer_add(&packed, nothing.data, nothing.length);
+        expect_same(f, &packed, "text", 4);
+        for (int i = 0; i < 200; i++)
+            buffer_add(&packed, nothing.data, nothing.length);
+        if (f == PF_FORMAT_XZ)
+            expect_same(f, &packed, "text", 4);
+        else
+            expect_code(f, &packed, PF_E_LIMIT);
+        buffer_end(&packed);
+        buffer_end(&nothing);
     }
 }
 
@@ -355,10 +379,94 @@ static void may_be_given_up_half_way(void **state)
     free(text);
 }
 
+/* The sum of the packed bytes, as a mirror's list would have it. */
+static struct pf_checksum sum_of(enum pf_digest_kind kind, const struct buffer *packed)
+{
+    struct pf_checksum sum = {.kind = kind};
+    struct pf_digest *digest = pf_digest_new(kind);
+    assert_non_null(digest);
+    pf_digest_add(digest, packed->data, packed->length);
+    pf_digest_text(digest, sum.hex);
+    pf_digest_free(digest);
+    return sum;
+}
+
+static void checks_the_sum_of_the_packed_bytes(void **state)
+{
+    (void)state;
+    static const enum pf_digest_kind kinds[] = {PF_DIGEST_MD5, PF_DIGEST_SHA256};
+    char *text = long_text(600000);
+    EACH_FORMAT(f)
+    {
+        struct buffer packed = {0};
+        compress_to(f, text, 600000, &packed);
+        buffer_add(&packed, "\0\0\0\0", 4); /* bytes behind the end are of the file, too */
+        for (size_t i = 0; i < 2; i++) {
+            struct pf_checksum sum = sum_of(kinds[i], &packed);
+            struct pf_decode_limits limits = defaults;
+            struct buffer out = {0};
+            struct pf_error err;
+            limits.checksum = &sum;
+            assert_ok(decode(f, packed.data, packed.length, &limits, &out, &err), &err);
+            assert_int_equal(out.length, 600000);
+            buffer_end(&out);
+        }
+        buffer_end(&packed);
+    }
+    free(text);
+}
+
+static void refuses_another_sum(void **state)
+{
+    (void)state;
+    static const enum pf_digest_kind kinds[] = {PF_DIGEST_MD5, PF_DIGEST_SHA256};
+    EACH_FORMAT(f)
+    {
+        struct buffer packed = {0};
+        compress_to(f, "text", 4, &packed);
+        for (size_t i = 0; i < 2; i++) {
+            const struct pf_checksum right = sum_of(kinds[i], &packed);
+            struct pf_checksum wrong = right;
+            size_t last = strlen(wrong.hex) - 1;
+            wrong.hex[last] = wrong.hex[last] == '0' ? '1' : '0';
+            struct pf_decode_limits limits = defaults;
+            struct buffer out = {0};
+            struct pf_error err;
+            limits.checksum = &wrong;
+            assert_code(decode(f, packed.data, packed.length, &limits, &out, &err), PF_E_CORRUPT,
+                        &err);
+            assert_contains(err.text, wrong.hex);
+            assert_contains(err.text, right.hex);
+            buffer_end(&out);
+        }
+        buffer_end(&packed);
+    }
+}
+
+/* The sum is that of the file, not of what is in it; and a cut is a cut, whatever the sum. */
+static void a_right_sum_saves_no_damaged_file(void **state)
+{
+    (void)state;
+    EACH_FORMAT(f)
+    {
+        struct buffer packed = {0}, out = {0};
+        struct pf_error err;
+        compress_to(f, "text", 4, &packed);
+        packed.length--;
+        struct pf_checksum sum = sum_of(PF_DIGEST_SHA256, &packed);
+        struct pf_decode_limits limits = defaults;
+        limits.checksum = &sum;
+        assert_code(decode(f, packed.data, packed.length, &limits, &out, &err), PF_E_CORRUPT, &err);
+        buffer_end(&packed);
+        buffer_end(&out);
+    }
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
 static const struct CMUnitTest tests[] = {
     test(decodes_each_format),
     test(decodes_several_frames),
+    test(refuses_frames_of_nothing_without_end),
     test(decodes_xz_of_several_blocks_and_threads),
     test(refuses_every_cut),
     test(no_flipped_bit_changes_the_output),
@@ -368,5 +476,8 @@ static const struct CMUnitTest tests[] = {
     test(limits_output_and_ratio),
     test(limits_memory),
     test(may_be_given_up_half_way),
+    test(checks_the_sum_of_the_packed_bytes),
+    test(refuses_another_sum),
+    test(a_right_sum_saves_no_damaged_file),
 };
 support_main(tests, false)

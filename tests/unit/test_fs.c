@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -142,9 +143,9 @@ static void removes_trees(void **state)
     free(tree);
 }
 
-static void removes_wide_and_deep_trees(void **state)
+/* Fewer descriptors than the tree is deep. */
+static void remove_with_few_files(rlim_t limit)
 {
-    (void)state;
     char path[32];
     for (int i = 0; i < 1500; i++) {
         snprintf(path, sizeof path, "w/%d", i);
@@ -157,16 +158,55 @@ static void removes_wide_and_deep_trees(void **state)
         fd = below;
     }
     close(fd);
-    /* Fewer descriptors than the tree is deep. */
     struct rlimit before, few;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     few = before;
-    few.rlim_cur = 180;
+    few.rlim_cur = limit;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
     int status = pf_fs_remove_tree(root, "w", &err);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_ok(status, &err);
     assert_false(has_name(root, "w"));
+}
+
+static void removes_wide_and_deep_trees(void **state)
+{
+    (void)state;
+    remove_with_few_files(180);
+    int probe = dup(root);
+    close(probe);
+    remove_with_few_files((rlim_t)probe + 7);
+}
+
+static void *write_on(void *arg)
+{
+    int fd = *(int *)arg;
+    char name[16];
+    for (int i = 0; i < 3000; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        int made = openat(fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (made >= 0)
+            close(made);
+    }
+    return NULL;
+}
+
+/* As a script does that a killed run has left behind. */
+static void removes_what_is_still_written_to(void **state)
+{
+    (void)state;
+    pthread_t writer;
+    for (int i = 0; i < 20; i++) {
+        int fd = open_folder(root, "w/below");
+        assert_int_equal(pthread_create(&writer, NULL, write_on, &fd), 0);
+        for (int j = 0; j < 50; j++)
+            put_file(root, "w/other/f", "");
+        int status = pf_fs_remove_tree(root, "w", &err);
+        pthread_join(writer, NULL);
+        close(fd);
+        assert_ok(status, &err);
+        assert_false(has_name(root, "w"));
+    }
 }
 
 /* What is mounted below is somebody else's. */
@@ -229,6 +269,20 @@ static void calls_for_each_name(void **state)
     close(fd);
 }
 
+static void closes_texts(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&text, &length);
+    assert_non_null(stream);
+    fputs("all of it", stream);
+    assert_int_equal(pf_fs_close_text(stream, &text), 0);
+    assert_string_equal(text, "all of it");
+    assert_int_equal(length, strlen(text));
+    free(text);
+}
+
 static void writes_all(void **state)
 {
     (void)state;
@@ -253,6 +307,8 @@ static const struct CMUnitTest tests[] = {
     test(removes_wide_and_deep_trees),
     test(crosses_into_no_other_file_system),
     test(calls_for_each_name),
+    test(removes_what_is_still_written_to),
+    test(closes_texts),
     test(writes_all),
 };
 support_main(tests, false)

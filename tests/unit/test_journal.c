@@ -221,6 +221,26 @@ static void passes_over_lines_of_nonsense(void **state)
     free(name);
 }
 
+/* What a power failure may make of the end of a file that was being written. */
+static void goes_on_behind_zeros(void **state)
+{
+    (void)state;
+    static const char zeros[] = "done\t" A "\t5\ndone\t" B "\0\0\0\0";
+    open_again();
+    char *name = journal_name();
+    put_bytes(temp.fd, name, zeros, sizeof zeros - 1, 0644);
+    open_again();
+    assert_ok(pf_journal_note_begun(journal, B, "http://h/b", "tag", &err), &err);
+    assert_ok(pf_journal_note_done(journal, C, 1, &err), &err);
+    put_file(temp.fd, A, "12345");
+    put_file(temp.fd, C, "1");
+    open_again();
+    adopt();
+    assert_true(have[0] && !have[1] && have[2]);
+    assert_string_equal(pf_journal_validator(journal, B, "http://h/b"), "tag");
+    free(name);
+}
+
 static void removes_itself(void **state)
 {
     (void)state;
@@ -244,6 +264,7 @@ static const struct CMUnitTest tests[] = {
     test(gives_a_whole_part_its_name),
     test(passes_over_a_line_that_was_cut),
     test(passes_over_lines_of_nonsense),
+    test(goes_on_behind_zeros),
     test(removes_itself),
 };
 support_main(tests, false)

@@ -32,6 +32,53 @@ static void goes_round(void **state)
     pf_manifest_end(&two);
 }
 
+static void keeps_tags(void **state)
+{
+    (void)state;
+    static const char *const tags[] = {"\"5f3-1a\"", "\"a\\b\"", NULL, "\"\"", "\"\xe3\x81\x82\""};
+    enum { COUNT = sizeof tags / sizeof *tags };
+    struct pf_manifest one, two;
+    struct pf_error err = {0};
+    char *text, name[] = "a";
+    assert_ok(pf_manifest_init(&one, COUNT, &err), &err);
+    for (size_t i = 0; i < COUNT; i++, name[0]++)
+        one.entries[i] = (struct pf_manifest_entry){.file = strdup(name),
+                                                    .url = strdup("u"),
+                                                    .etag = tags[i] ? strdup(tags[i]) : NULL};
+    assert_ok(pf_manifest_write(&one, &text, &err), &err);
+    assert_ok(pf_manifest_read(text, strlen(text), &two, &err), &err);
+    assert_int_equal(two.count, COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        if (tags[i])
+            assert_string_equal(two.entries[i].etag, tags[i]);
+        else
+            assert_null(two.entries[i].etag);
+    }
+    free(text);
+    pf_manifest_end(&one);
+    pf_manifest_end(&two);
+}
+
+/* Servers may put bytes of any kind into a tag. A tag is no reason to lose the manifest. */
+static void does_without_a_tag_that_is_no_text(void **state)
+{
+    (void)state;
+    struct pf_manifest one, two;
+    struct pf_error err = {0};
+    char *text = NULL;
+    assert_ok(pf_manifest_init(&one, 1, &err), &err);
+    one.entries[0] = (struct pf_manifest_entry){.file = strdup("a"),
+                                                .url = strdup("u"),
+                                                .etag = strdup("\"\xa4\xa2\"")};
+    assert_ok(pf_manifest_write(&one, &text, &err), &err);
+    assert_ok(pf_manifest_read(text, strlen(text), &two, &err), &err);
+    assert_int_equal(two.count, 1);
+    assert_string_equal(two.entries[0].file, "a");
+    free(text);
+    pf_manifest_end(&one);
+    pf_manifest_end(&two);
+}
+
 static void may_be_empty(void **state)
 {
     (void)state;
@@ -100,6 +147,7 @@ static void refuses_malformed_ones(void **state)
         HEAD "{\"file\": \"a\\u0000b\", \"size\": 1, \"xxh3\": \"\"}]}",
         HEAD "{\"file\": \"a\", \"size\": 1, \"xxh3\": \"99aa06d3014798d86001c324468d497f0\"}]}",
         HEAD "{\"file\": \"a\", \"file\": \"b\", \"size\": 1, \"xxh3\": \"\"}]}",
+        HEAD "{\"file\": \"a\", \"size\": 1, \"xxh3\": \"\", \"etag\": 1}]}",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         err = (struct pf_error){0};
@@ -123,6 +171,8 @@ static void refuses_every_cut(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(goes_round),
+    cmocka_unit_test(keeps_tags),
+    cmocka_unit_test(does_without_a_tag_that_is_no_text),
     cmocka_unit_test(may_be_empty),
     cmocka_unit_test(refuses_to_write_bytes_that_are_no_text),
     cmocka_unit_test(refuses_malformed_ones),

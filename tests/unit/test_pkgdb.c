@@ -190,7 +190,7 @@ static void check_description(const char *wanted)
     size_t length = 0;
     assert_ok(pf_descriptions_load(&descriptions, cache, &err), &err);
     FILE *out = open_memstream(&text, &length);
-    pf_descriptions_write(&descriptions, staged, out);
+    assert_ok(pf_descriptions_write(&descriptions, staged, out, &err), &err);
     fclose(out);
     pf_descriptions_end(&descriptions);
     assert_string_equal(text, wanted);

@@ -55,7 +55,7 @@ static void takes_what_an_addon_pattern_matches(void **state)
 
 #define ENTRY(n, is_folder)                                                                        \
     {                                                                                              \
-        .name = (char[]){n}, .url = (char[]){"http://h/" n}, .folder = is_folder                   \
+        .name = (char[]){n}, .url = (char[]){"http://h/" n}, .folder = is_folder, .size_bytes = -1 \
     }
 
 static void adds_in_listing_order_and_keeps_first_places(void **state)
@@ -77,8 +77,8 @@ static void adds_in_listing_order_and_keeps_first_places(void **state)
     struct pf_plan plan = {0};
     struct pf_error err = {0};
     second[1].url = (char[]){"http://other/a"};
-    assert_ok(pf_plan_add_folder(&plan, &category, &one, &err), &err);
-    assert_ok(pf_plan_add_folder(&plan, &category, &two, &err), &err);
+    assert_ok(pf_plan_add_folder(&plan, &category, &one, "plamo/00_base", &err), &err);
+    assert_ok(pf_plan_add_folder(&plan, &category, &two, "plamo/00_base", &err), &err);
     assert_ok(pf_plan_add(&plan, "cached-1-x-1.tgz", NULL, 77, &err), &err);
     assert_ok(pf_plan_add(&plan, "z-1-x-1.txz", "http://x/", 5, &err), &err);
     assert_int_equal(plan.count, sizeof wanted / sizeof *wanted);
@@ -93,6 +93,39 @@ static void adds_in_listing_order_and_keeps_first_places(void **state)
     pf_plan_end(&plan);
 }
 
+/* The folder each file is from, its size where the listing tells, and no mirror but the first
+   unless the crawl says otherwise. */
+static void notes_places_and_sizes(void **state)
+{
+    (void)state;
+    struct pf_listing_entry base[] = {ENTRY("a-1-x-1.txz", false), ENTRY("b-1-x-1.txz", false)};
+    struct pf_listing_entry sub[] = {ENTRY("b-1-x-1.txz", false), ENTRY("c-1-x-1.txz", false)};
+    base[0].size_bytes = INT64_C(5000000000);
+    base[1].size_bytes = 0;
+    sub[0].size_bytes = 77;
+    struct pf_listing one = {base, 2}, two = {sub, 2};
+    static const char *const places[] = {"plamo/00_base", "plamo/00_base",
+                                         "plamo/00_base/devel.txz"};
+    static const int64_t sizes[] = {INT64_C(5000000000), 0, -1};
+    struct pf_plan plan = {0};
+    struct pf_error err = {0};
+    assert_ok(pf_plan_add_folder(&plan, &category, &one, "plamo/00_base", &err), &err);
+    assert_ok(pf_plan_add_folder(&plan, &category, &two, "plamo/00_base/devel.txz", &err), &err);
+    assert_int_equal(plan.home, 0);
+    assert_int_equal(plan.count, 3);
+    for (size_t i = 0; i < plan.count; i++) {
+        assert_string_equal(plan.entries[i].place, places[i]);
+        assert_int_equal(plan.entries[i].size_bytes, sizes[i]);
+        assert_string_equal(plan.entries[i].checksum.hex, "");
+    }
+    assert_ok(pf_plan_add(&plan, "cached-1-x-1.tgz", NULL, 1, &err), &err);
+    assert_null(plan.entries[3].place);
+    plan.home = 2;
+    pf_plan_end(&plan);
+    assert_int_equal(plan.home, 0);
+    assert_int_equal(plan.count, 0);
+}
+
 static void tells_texts_from_packages(void **state)
 {
     (void)state;
@@ -102,7 +135,7 @@ static void tells_texts_from_packages(void **state)
     struct pf_plan plan = {0};
     struct pf_error err = {0};
     struct pf_plan_rule rule = {.pattern = "m-*"};
-    assert_ok(pf_plan_add_folder(&plan, &rule, &listing, &err), &err);
+    assert_ok(pf_plan_add_folder(&plan, &rule, &listing, "plamo/00_base", &err), &err);
     assert_int_equal(plan.count, 2);
     assert_false(plan.entries[0].package);
     assert_true(plan.entries[1].package);
@@ -135,6 +168,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(takes_packages_of_a_category),
     cmocka_unit_test(takes_what_an_addon_pattern_matches),
     cmocka_unit_test(adds_in_listing_order_and_keeps_first_places),
+    cmocka_unit_test(notes_places_and_sizes),
     cmocka_unit_test(tells_texts_from_packages),
     cmocka_unit_test(holds_ten_thousand),
 };

@@ -102,7 +102,7 @@ static void knows_the_package_and_its_sizes(void **state)
         assert_int_equal(staged->unpacked_bytes, tar.length);
         assert_int_equal(staged->packed_bytes, stat_of(temp.fd, files[i]).st_size);
         int fd = openat(temp.fd, files[i], O_RDONLY | O_CLOEXEC);
-        assert_ok(pf_digest_file(fd, digest, &err), &err);
+        assert_ok(pf_digest_file(fd, PF_DIGEST_XXH3, digest, &err), &err);
         assert_string_equal(staged->digest, digest);
         close(fd);
         char *tree = tree_text(staged->dir_fd, TREE_TIMES);

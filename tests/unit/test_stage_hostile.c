@@ -269,20 +269,21 @@ static void refuses_damaged_headers(void **state)
 static void refuses_absurd_sparse_files(void **state)
 {
     (void)state;
-    static const char *const real_sizes[] = {"77777777777", "00100000000"};
-    for (int i = 0; i < 4; i++) {
+    static const char *const real_sizes[] = {"77777777777\0", "00100000000\0",
+                                             "\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff"};
+    for (int i = 0; i < 6; i++) {
         tar.length = 0;
         tar_add(&tar,
-                &(struct tar_member){.name = "sparse", .type = 'S', .data = i < 2 ? "x" : ""});
+                &(struct tar_member){.name = "sparse", .type = 'S', .data = i < 3 ? "x" : ""});
         memcpy(tar.data + 257, "ustar  ", 8);
         memset(tar.data + 345, 0, 155);
         /* The byte stands at the beginning, or nothing is stored. */
         snprintf((char *)tar.data + 386, 12, "%011o", 0);
-        snprintf((char *)tar.data + 398, 12, "%011o", i < 2 ? 1 : 0);
-        memcpy(tar.data + 483, real_sizes[i % 2], 11); /* 8 GiB; 16 MiB */
+        snprintf((char *)tar.data + 398, 12, "%011o", i < 3 ? 1 : 0);
+        memcpy(tar.data + 483, real_sizes[i % 3], 12); /* 8 GiB; 16 MiB; as large as can be */
         tar_checksum(tar.data);
         tar_end(&tar);
-        expect(i % 2 ? 0 : PF_E_CORRUPT, NULL, i < 2 ? "one byte" : "no byte");
+        expect(i % 3 == 1 ? 0 : PF_E_CORRUPT, NULL, i < 3 ? "one byte" : "no byte");
     }
 }
 
@@ -299,11 +300,13 @@ static void keeps_to_its_limits(void **state)
     expect(0, &limits, "as many members as may be");
     limits.members = 2;
     expect(PF_E_LIMIT, &limits, "one member more");
-    /* Folders that names imply count too. */
-    limits.members = 2;
+    /* Folders that names imply have a limit of their own. */
+    limits.implied = 12;
     tar.length = 0;
     tar_of(&tar, (struct tar_member[]){{.name = "1/2/3/4/5/6/7/8/9/10/11/12/f", .data = ""}, {0}});
-    expect(PF_E_LIMIT, &limits, "one member of many folders");
+    expect(0, &limits, "one member of as many folders as may be");
+    limits.implied = 11;
+    expect(PF_E_LIMIT, &limits, "one member of a folder more");
     tar.length = 0;
     tar_of(&tar, (struct tar_member[]){{.name = "a/b/c", .data = "1"},
                                        {.name = "d", .data = "2"},
@@ -331,8 +334,8 @@ static void wants_a_package(void **state)
 {
     (void)state;
     tar_of(&tar, (struct tar_member[]){{.name = "a", .data = "1"}, {0}});
-    assert_code(stage_tar(temp.fd, "disk1", "s", &tar, NULL, &staged, &err), PF_E_INVALID, &err);
-    assert_code(stage_tar(temp.fd, "..-1-x-1.tgz", "t", &tar, NULL, &staged, &err), PF_E_INVALID,
+    assert_code(stage_tar(temp.fd, "disk1", "s", &tar, NULL, &staged, &err), PF_E_CORRUPT, &err);
+    assert_code(stage_tar(temp.fd, "..-1-x-1.tgz", "t", &tar, NULL, &staged, &err), PF_E_CORRUPT,
                 &err);
     put_file(temp.fd, "x", "not gzip");
     int fd = openat(temp.fd, "x", O_RDONLY | O_CLOEXEC);

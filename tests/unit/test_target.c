@@ -3,6 +3,7 @@
 
 #include "support.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@ static struct pf_target_folder target;
 int __real_flock(int fd, int operation);
 int __wrap_flock(int fd, int operation);
 static void (*before_flock)(void);
+static int flock_fails; /* once, with this errno */
 
 int __wrap_flock(int fd, int operation)
 {
@@ -23,6 +25,11 @@ int __wrap_flock(int fd, int operation)
     before_flock = NULL;
     if (now)
         now();
+    if (flock_fails) {
+        errno = flock_fails;
+        flock_fails = 0;
+        return -1;
+    }
     return __real_flock(fd, operation);
 }
 
@@ -32,6 +39,7 @@ static int begin(void **state)
     temp_begin(&temp);
     snprintf(path, sizeof path, "%s/new", temp.path);
     before_flock = NULL;
+    flock_fails = 0;
     err = (struct pf_error){0};
     return 0;
 }
@@ -206,6 +214,24 @@ static void never_empties_a_root_that_was_just_finished(void **state)
     free(after_end);
 }
 
+/* Only a lock that another holds means that another is at it. */
+static void tells_a_taken_lock_from_one_that_cannot_be_had(void **state)
+{
+    (void)state;
+    flock_fails = ENOLCK;
+    assert_code(pf_target_open(path, false, &target, &err), PF_E_SYSTEM, &err);
+    pf_target_end(&target);
+    check_names("");
+    flock_fails = EINTR;
+    assert_ok(pf_target_open(path, false, &target, &err), &err);
+    pf_target_end(&target);
+    check_names("");
+    flock_fails = EWOULDBLOCK; /* by what a killed run has just left */
+    assert_ok(pf_target_open(path, false, &target, &err), &err);
+    pf_target_end(&target);
+    check_names("");
+}
+
 static void refuses_paths_without_a_name(void **state)
 {
     (void)state;
@@ -221,6 +247,26 @@ static void refuses_paths_without_a_name(void **state)
     check_names("");
 }
 
+/* Folders in use, others' folders and files of such a name stay. */
+static void sweeps_what_killed_runs_left(void **state)
+{
+    (void)state;
+    put_file(temp.fd, ".old.plamo-fast/rootfs/etc/f", "x");
+    put_file(temp.fd, ".file.plamo-fast", "x");
+    put_folder(temp.fd, ".plamo-fast", 0755);
+    put_folder(temp.fd, "old.plamo-fast", 0755);
+    assert_ok(pf_target_open(path, false, &target, &err), &err);
+    assert_ok(pf_target_sweep(temp.fd, &err), &err);
+    assert_false(has_name(temp.fd, ".old.plamo-fast"));
+    assert_true(has_name(temp.fd, ".new.plamo-fast"));
+    assert_true(has_name(temp.fd, ".file.plamo-fast"));
+    assert_true(has_name(temp.fd, ".plamo-fast"));
+    assert_true(has_name(temp.fd, "old.plamo-fast"));
+    assert_ok(pf_target_put(&target, &err), &err);
+    pf_target_end(&target);
+    assert_true(has_name(temp.fd, "new"));
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
 static const struct CMUnitTest tests[] = {
     test(appears_whole_or_not_at_all),
@@ -232,6 +278,8 @@ static const struct CMUnitTest tests[] = {
     test(takes_away_what_a_killed_run_left),
     test(leaves_what_another_run_is_making),
     test(never_empties_a_root_that_was_just_finished),
+    test(tells_a_taken_lock_from_one_that_cannot_be_had),
     test(refuses_paths_without_a_name),
+    test(sweeps_what_killed_runs_left),
 };
 support_main(tests, true)

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "report_plain.h"
+
+#include "language.h"
+#include "report.h"
+
+#include <stdio.h>
+#include <time.h>
+
+/* How often a progress line comes, at the most. */
+#define PROGRESS_INTERVAL_S 2.0
+
+static double now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void say(const char *subject, const char *text)
+{
+    report_line(REPORT_PLAINLY, "", subject, text);
+}
+
+/* "fetched 12 of 60" and "installed 9 of 60": each now and then, and at its end. Events come one at
+   a time, so the two clocks need no lock. */
+static void count_up(const struct pf_event *event, int verbosity, const char *fmt, double *last)
+{
+    double now = now_s();
+    if (verbosity < 1 && event->index < event->count && now - *last < PROGRESS_INTERVAL_S)
+        return;
+    *last = now;
+    char text[128];
+    int n = snprintf(text, sizeof text, _(fmt), (unsigned long long)event->index,
+                     (unsigned long long)event->count);
+    if (verbosity > 1)
+        snprintf(text + n, sizeof text - (size_t)n, ", %.1f MB", (double)event->bytes / 1e6);
+    say(verbosity > 0 ? event->subject : NULL, text);
+}
+
+/* What only the very verbose hear. */
+static void tell_decoding(const struct pf_event *event)
+{
+    char text[128];
+    if (event->type == PF_EVENT_DECODED)
+        snprintf(text, sizeof text, _("%.1f MB became %.1f MB"), (double)event->total / 1e6,
+                 (double)event->bytes / 1e6);
+    else
+        snprintf(text, sizeof text, "%.1f MB", (double)event->total / 1e6);
+    if (event->type == PF_EVENT_DECODED || event->bytes == 0)
+        report_line(REPORT_PLAINLY,
+                    event->type == PF_EVENT_DECODED ? _("decoded ") : _("decoding "),
+                    event->subject, text);
+}
+
+static void tell_progress(const struct pf_event *event, int verbosity)
+{
+    static double last_fetched, last_installed;
+    char text[128];
+    switch (event->type) {
+    case PF_EVENT_PHASE:
+        say(NULL, event->text);
+        break;
+    case PF_EVENT_PLANNED:
+        snprintf(text, sizeof text, P_("%llu file planned", "%llu files planned", event->count),
+                 (unsigned long long)event->count);
+        say(NULL, text);
+        break;
+    case PF_EVENT_FETCHED:
+        count_up(event, verbosity, N_("fetched %llu of %llu"), &last_fetched);
+        break;
+    case PF_EVENT_INSTALLED:
+        count_up(event, verbosity, N_("installed %llu of %llu"), &last_installed);
+        break;
+    case PF_EVENT_CLONED:
+        snprintf(text, sizeof text, _("%llu entries, %.1f MB"), (unsigned long long)event->count,
+                 (double)event->bytes / 1e6);
+        report_line(REPORT_PLAINLY, _("copied to "), event->subject, text);
+        break;
+    case PF_EVENT_CONTAINER:
+        say(event->subject, event->text);
+        break;
+    case PF_EVENT_DECODING:
+    case PF_EVENT_DECODED:
+        if (verbosity > 1)
+            tell_decoding(event);
+        break;
+    default:
+        break;
+    }
+}
+
+void report_plain_event(const struct pf_event *event, int verbosity, bool progress)
+{
+    switch (event->type) {
+    case PF_EVENT_WARNING:
+    case PF_EVENT_SKIPPED:
+        report_line(REPORT_WARNING,
+                    event->type == PF_EVENT_SKIPPED ? _("skipped: ") : _("warning: "),
+                    event->subject, event->text);
+        break;
+    case PF_EVENT_LOCK_WAIT:
+    case PF_EVENT_RETRY:
+        if (verbosity >= 0)
+            say(NULL, event->text);
+        break;
+    case PF_EVENT_NOTE:
+    case PF_EVENT_CHANGED:
+        if (verbosity >= 0)
+            say(event->subject, event->text);
+        break;
+    case PF_EVENT_SCRIPT:
+        if (verbosity > 0)
+            report_line(REPORT_PLAINLY, _("script of "), event->subject, event->text);
+        break;
+    default:
+        if (verbosity > 0 || (progress && verbosity == 0))
+            tell_progress(event, verbosity);
+        break;
+    }
+}

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bulk.h"
+
+#include "cleanup.h"
+#include "clock.h"
+#include "clone.h"
+#include "configure.h"
+#include "fs.h"
+#include "lxcconfig.h"
+#include "lxccontainer.h"
+#include "message.h"
+#include "overlay.h"
+#include "target.h"
+#include "workers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Finished containers wait for a flush that they share, but not for long. */
+#define FLUSH_MS 1000
+/* A finished one that waits has two descriptors open. */
+#define WINDOW        64
+#define BUSY_RETRY_MS 100
+
+/* One container. Between begin and make it belongs to the caller's thread, then to the worker that
+   runs it, then to the caller's again. */
+struct pf_bulk_item {
+    struct pf_bulk *bulk;
+    const struct pf_container *wish;
+    struct pf_container_result *result;
+    struct pf_configure configure;
+    char *path;                     /* LXCPATH/NAME */
+    char *temporary;                /* the path while it is made */
+    struct pf_target_folder target; /* that folder */
+    struct pf_clone_result cloned;
+    bool finished; /* and not under its name yet */
+};
+
+/* The events of configuring, which many containers have in common: each warning once. */
+static void say_once(void *ctx, const struct pf_event *event)
+{
+    struct pf_bulk *bulk = ctx;
+    char text[512];
+    snprintf(text, sizeof text, "%d %s %s", event->type, event->subject ? event->subject : "",
+             event->text ? event->text : "");
+    bool repeats = event->type == PF_EVENT_WARNING || event->type == PF_EVENT_NOTE;
+    if (!repeats || pf_names_add(&bulk->said, text) != 0)
+        pf_events_send(bulk->events, event);
+}
+
+/* What LXC passes over, or a tool of it would take for an option. */
+static int check_name(const char *name, struct pf_error *err)
+{
+    if (*name != '.' && *name != '-')
+        return 0;
+    return pf_error_set(err, PF_E_INVALID,
+                        "\"%s\" cannot be a container's name: it begins with \"%c\"", name, *name);
+}
+
+/* Lines for the end of a configuration: LXC would refuse the container for any other. */
+static int check_lines(const char *name, const char *lines, struct pf_error *err)
+{
+    for (const char *p = lines; p && *p;) {
+        size_t length = strcspn(p, "\n");
+        if (length > 0 && (strncmp(p, "lxc.", 4) != 0 || !memchr(p, '=', length)))
+            return pf_error_set(err, PF_E_INVALID,
+                                "\"%.*s\" is no line for %s's configuration: lxc.KEY = VALUE is",
+                                (int)length, p, name);
+        p += length + (p[length] == '\n');
+    }
+    return 0;
+}
+
+static int settle_item(struct pf_bulk_item *item, struct pf_names *names, struct pf_error *err)
+{
+    const struct pf_bulk *bulk = item->bulk;
+    const struct pf_container *c = item->wish;
+    struct pf_configure_wish wish = {.name = c->name,
+                                     .timezone = c->timezone,
+                                     .network = c->network,
+                                     .root_password = c->root_password,
+                                     .no_sandbox = bulk->settings->no_sandbox};
+    int failed = pf_configure_settle(&wish, bulk->settings->profile, &item->configure, err);
+    if (!failed)
+        failed = check_name(c->name, err);
+    if (!failed)
+        failed = check_lines(c->name, c->config, err);
+    if (failed)
+        return failed;
+    int added = pf_names_add(names, c->name);
+    if (added == 0)
+        return pf_error_set(err, PF_E_INVALID, "the container \"%s\" is named twice", c->name);
+    if (added < 0 || asprintf(&item->path, "%s/%s", bulk->lxcpath, c->name) < 0) {
+        item->path = NULL;
+        return pf_error_memory(err);
+    }
+    return 0;
+}
+
+static int settle_items(struct pf_bulk *bulk, struct pf_container_result *results,
+                        struct pf_error *err)
+{
+    const struct pf_containers *wish = bulk->wish;
+    struct pf_names names = {0};
+    bulk->items = calloc(wish->count, sizeof *bulk->items);
+    if (!bulk->items)
+        return pf_error_memory(err);
+    int failed = 0;
+    for (size_t i = 0; i < wish->count; i++) {
+        struct pf_bulk_item *item = &bulk->items[i];
+        results[i] = (struct pf_container_result){.state = PF_CONTAINER_NOT_BEGUN};
+        *item = (struct pf_bulk_item){.bulk = bulk,
+                                      .wish = &wish->containers[i],
+                                      .result = &results[i],
+                                      .target = {.fd = -1, .parent_fd = -1}};
+        if (!failed)
+            failed = settle_item(item, &names, err);
+    }
+    pf_names_end(&names);
+    return failed;
+}
+
+static int open_lxcpath(struct pf_bulk *bulk, struct pf_error *err)
+{
+    pf_auto_free char *standard = NULL;
+    const char *path = bulk->wish->lxcpath;
+    int failed = path ? 0 : pf_lxccontainer_default_path(&standard, err);
+    if (failed)
+        return failed;
+    path = path ? path : standard;
+    if (pf_fs_make_folders(AT_FDCWD, path, 0755) < 0 || !(bulk->lxcpath = realpath(path, NULL)))
+        return pf_error_errno(err, "the folder for containers, %s", path);
+    bulk->lxcpath_fd = open(bulk->lxcpath, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (bulk->lxcpath_fd < 0)
+        return pf_error_errno(err, "the folder for containers, %s", path);
+    return pf_target_sweep(bulk->lxcpath_fd, err);
+}
+
+int pf_bulk_begin(struct pf_bulk *bulk, const struct pf_containers *wish,
+                  struct pf_container_result *results, struct pf_error *err)
+{
+    bulk->wish = wish;
+    bulk->lxcpath_fd = bulk->root_fd = -1;
+    if (wish->count == 0)
+        return pf_error_set(err, PF_E_INVALID, "no container is named");
+    bulk->quiet = pf_events_new(say_once, bulk);
+    if (!bulk->quiet)
+        return pf_error_memory(err);
+    int failed = open_lxcpath(bulk, err);
+    if (!failed)
+        failed = settle_items(bulk, results, err);
+    return failed ? failed : pf_lxccontainer_defaults(wish->default_config, &bulk->defaults, err);
+}
+
+void pf_bulk_end(struct pf_bulk *bulk)
+{
+    for (size_t i = 0; bulk->items && i < bulk->wish->count; i++) {
+        struct pf_bulk_item *item = &bulk->items[i];
+        pf_target_end(&item->target);
+        pf_configure_end(&item->configure);
+        free(item->path);
+        free(item->temporary);
+    }
+    free(bulk->items);
+    pf_base_end(&bulk->base);
+    pf_close_at(&bulk->root_fd);
+    pf_close_at(&bulk->lxcpath_fd);
+    free(bulk->lxcpath);
+    free(bulk->defaults);
+    pf_events_free(bulk->quiet);
+    pf_names_end(&bulk->said);
+}
+
+static bool is_stopped(const struct pf_bulk *bulk)
+{
+    return atomic_load(bulk->stop) || atomic_load(&bulk->full);
+}
+
+/* 1: the container is there; 0: its folder is open under another name; or a code. */
+static int open_folder(struct pf_bulk_item *item, struct pf_error *err)
+{
+    int there = pf_lxccontainer_look(item->path, err);
+    if (there)
+        return there;
+    int failed = pf_target_open(item->path, false, &item->target, err);
+    if (failed)
+        return failed;
+    if (!item->target.temporary)
+        return pf_error_set(err, PF_E_CONFLICT,
+                            "%s is a mount point or a link; remove it, or choose another name",
+                            item->path);
+    /* Another run may have finished it while we were not looking. */
+    there = pf_lxccontainer_look(item->path, err);
+    if (there)
+        return there;
+    if (asprintf(&item->temporary, "%s/%s", item->bulk->lxcpath, item->target.temporary) < 0) {
+        item->temporary = NULL;
+        return pf_error_memory(err);
+    }
+    /* As lxc-create has it. */
+    return fchmod(item->target.fd, 0770) < 0 ? pf_error_errno(err, "making %s", item->path) : 0;
+}
+
+/* Where another run makes it, that one is waited for. */
+static int wait_for_folder(struct pf_bulk_item *item, struct pf_error *err)
+{
+    const struct pf_bulk *bulk = item->bulk;
+    int64_t end_ms = pf_clock_ms() + (int64_t)bulk->settings->lock_timeout_s * 1000;
+    int status;
+    while ((status = open_folder(item, err)) == PF_E_BUSY && pf_clock_ms() < end_ms &&
+           !is_stopped(bulk)) {
+        pf_target_end(&item->target);
+        nanosleep(&(struct timespec){.tv_nsec = BUSY_RETRY_MS * 1000000L}, NULL);
+    }
+    if (status == 1)
+        pf_target_end(&item->target);
+    return status;
+}
+
+static int configure(struct pf_bulk_item *item, int root_fd, struct pf_error *err)
+{
+    return pf_configure_root(root_fd, &item->configure, item->bulk->quiet, item->bulk->stop, err);
+}
+
+static int make_overlay(struct pf_bulk_item *item, struct pf_error *err)
+{
+    const char *lower = item->bulk->base.root;
+    int failed = pf_overlay_make(item->target.fd, lower, err);
+    if (failed)
+        return failed;
+    int root_fd = pf_overlay_open(item->temporary, lower, err);
+    if (root_fd < 0)
+        return root_fd;
+    failed = configure(item, root_fd, err);
+    int closed = pf_overlay_close(item->temporary, &root_fd, failed ? NULL : err);
+    return failed ? failed : closed;
+}
+
+/* Few containers: several threads for each. */
+static unsigned threads_of_each(const struct pf_bulk *bulk)
+{
+    size_t count = bulk->wish->count;
+    return count < bulk->settings->jobs ? (unsigned)(bulk->settings->jobs / count) : 1;
+}
+
+static int make_copy(struct pf_bulk_item *item, struct pf_error *err)
+{
+    const struct pf_bulk *bulk = item->bulk;
+    struct pf_clone_settings settings = {.threads = threads_of_each(bulk), .cancel = bulk->stop};
+    if (mkdirat(item->target.fd, "rootfs", 0755) < 0)
+        return pf_error_errno(err, "making the root");
+    pf_auto_fd int root_fd =
+        openat(item->target.fd, "rootfs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (root_fd < 0)
+        return pf_error_errno(err, "making the root");
+    int failed = pf_clone_tree(bulk->root_fd, root_fd, &settings, &item->cloned, err);
+    return failed ? failed : configure(item, root_fd, err);
+}
+
+static int write_config(const struct pf_bulk_item *item, struct pf_error *err)
+{
+    const struct pf_bulk *bulk = item->bulk;
+    const struct pf_container *wish = item->wish;
+    struct pf_lxcconfig_container container = {.name = wish->name,
+                                               .arch = bulk->settings->arch,
+                                               .home = item->path,
+                                               .fstab = bulk->settings->profile->lxc_fstab};
+    pf_auto_free char *rootfs = NULL;
+    int length = bulk->base.root ? asprintf(&rootfs, "overlay:%s:%s/" PF_OVERLAY_UPPER,
+                                            bulk->base.root, item->path)
+                                 : asprintf(&rootfs, "dir:%s/rootfs", item->path);
+    if (length < 0) {
+        rootfs = NULL;
+        return pf_error_memory(err);
+    }
+    int failed = pf_lxccontainer_begin(item->temporary, bulk->defaults, rootfs, err);
+    if (!failed)
+        failed = pf_lxcconfig_append(item->temporary, &container, err);
+    if (!failed && wish->autostart)
+        failed = pf_lxcconfig_add(item->temporary, "lxc.start.auto = 1\n", err);
+    if (!failed && wish->config)
+        failed = pf_lxcconfig_add(item->temporary, wish->config, err);
+    return failed;
+}
+
+static void run_item(void *ctx, void *arg)
+{
+    struct pf_bulk *bulk = ctx;
+    struct pf_bulk_item *item = arg;
+    struct pf_error *err = &item->result->error;
+    if (is_stopped(bulk))
+        return;
+    int status = wait_for_folder(item, err);
+    if (status == 1) {
+        *item->result = (struct pf_container_result){.state = PF_CONTAINER_KEPT};
+        return;
+    }
+    if (!status)
+        status = bulk->base.root ? make_overlay(item, err) : make_copy(item, err);
+    if (!status)
+        status = write_config(item, err);
+    item->finished = !status;
+    if (!status)
+        return;
+    pf_target_end(&item->target);
+    if (status == PF_E_NO_SPACE) {
+        pf_error_context(err, "the file system of %s is full", bulk->lxcpath);
+        atomic_store(&bulk->full, true);
+    }
+    item->result->state = status == PF_E_CANCELLED ? PF_CONTAINER_NOT_BEGUN : PF_CONTAINER_FAILED;
+}
+
+static void tell(const struct pf_bulk_item *item, const char *what)
+{
+    const struct pf_bulk *bulk = item->bulk;
+    pf_events_send(bulk->events, &(struct pf_event){.type = PF_EVENT_CONTAINER,
+                                                    .subject = item->wish->name,
+                                                    .text = what,
+                                                    .index = (size_t)(item - bulk->items) + 1,
+                                                    .count = bulk->wish->count});
+}
+
+/* Gives what is finished of these its name. */
+static void put_finished(struct pf_bulk *bulk, struct pf_bulk_item *from,
+                         const struct pf_bulk_item *to)
+{
+    bool flushed = false;
+    int status = 0, number = 0;
+    for (struct pf_bulk_item *item = from; item < to; item++) {
+        struct pf_error *err = &item->result->error;
+        if (!item->finished)
+            continue;
+        if (!flushed && (status = pf_fs_sync(bulk->lxcpath_fd)) < 0)
+            number = errno;
+        flushed = true;
+        errno = number;
+        int failed = status < 0 ? pf_error_errno(err, "flushing %s", bulk->lxcpath)
+                                : pf_target_put(&item->target, err);
+        pf_target_end(&item->target);
+        item->finished = false;
+        *item->result =
+            failed ? (struct pf_container_result){.state = PF_CONTAINER_FAILED, .error = *err}
+                   : (struct pf_container_result){.state = PF_CONTAINER_MADE};
+        bulk->stats->cloned_entries += item->cloned.entries;
+        bulk->stats->cloned_bytes += item->cloned.bytes;
+        bulk->stats->reflinked = bulk->stats->reflinked || item->cloned.reflinked;
+        if (!failed)
+            tell(item, pf_message(N_("made")));
+    }
+}
+
+static int run_items(struct pf_bulk *bulk, struct pf_error *err)
+{
+    size_t count = bulk->wish->count;
+    unsigned threads = bulk->settings->jobs < count ? bulk->settings->jobs : (unsigned)count;
+    struct pf_workers *workers = pf_workers_new(threads, count, WINDOW, run_item, bulk);
+    if (!workers)
+        return pf_error_errno(err, "starting threads");
+    for (size_t i = 0; i < count; i++)
+        pf_workers_submit(workers, i, &bulk->items[i]);
+    struct pf_bulk_item *waiting = bulk->items, *item;
+    int64_t flushed_ms = pf_clock_ms();
+    while ((item = pf_workers_take(workers))) {
+        if (item->result->state == PF_CONTAINER_KEPT)
+            tell(item, pf_message(N_("kept: it was there")));
+        if (pf_clock_ms() - flushed_ms < FLUSH_MS && item + 1 - waiting < WINDOW / 2)
+            continue;
+        put_finished(bulk, waiting, item + 1);
+        waiting = item + 1;
+        flushed_ms = pf_clock_ms();
+    }
+    put_finished(bulk, waiting, bulk->items + count);
+    pf_workers_free(workers);
+    return 0;
+}
+
+/* One root for all of them, whatever an update makes of the cached one meanwhile. */
+static int hold_source(struct pf_bulk *bulk, struct pf_error *err)
+{
+    if (bulk->wish->backing == PF_BACKING_OVERLAY)
+        return pf_base_hold(bulk->cache, bulk->settings->jobs, bulk->events, bulk->stop,
+                            &bulk->base, err);
+    bulk->root_fd = pf_cache_hold(bulk->cache, bulk->cache->root, err);
+    return bulk->root_fd < 0 ? bulk->root_fd : 0;
+}
+
+static int open_source(struct pf_bulk *bulk, struct pf_cache *cache,
+                       const struct pf_cache_wait *wait, struct pf_error *err)
+{
+    int failed = pf_cache_lock_names(cache, PF_CACHE_SHARED, wait, err);
+    if (failed)
+        return failed;
+    failed = hold_source(bulk, err);
+    pf_cache_unlock_names(cache);
+    if (failed || bulk->wish->backing != PF_BACKING_OVERLAY)
+        return failed;
+    for (size_t i = 0; !failed && i < bulk->wish->count; i++)
+        failed = pf_overlay_check(bulk->base.root, bulk->items[i].path, err);
+    return failed ? failed : pf_base_note(&bulk->base, bulk->lxcpath, err);
+}
+
+int pf_bulk_make(struct pf_bulk *bulk, struct pf_cache *cache, const struct pf_cache_wait *wait,
+                 struct pf_error *err)
+{
+    int64_t start_ms = pf_clock_ms();
+    bulk->cache = cache;
+    int failed = open_source(bulk, cache, wait, err);
+    if (failed)
+        return failed;
+    pf_events_text(bulk->events, PF_EVENT_PHASE, NULL, "making %zu containers in %s",
+                   bulk->wish->count, bulk->lxcpath);
+    failed = run_items(bulk, err);
+    bulk->stats->clone_s += (double)(pf_clock_ms() - start_ms) / 1000;
+    if (failed)
+        return failed;
+    if (atomic_load(bulk->stop))
+        return pf_error_set(err, PF_E_CANCELLED, "stopped; run it again to make those that lack");
+    for (size_t i = 0; i < bulk->wish->count; i++) {
+        const struct pf_bulk_item *item = &bulk->items[i];
+        if (item->result->state != PF_CONTAINER_FAILED)
+            continue;
+        if (err)
+            *err = item->result->error;
+        return item->result->error.code;
+    }
+    return 0;
+}

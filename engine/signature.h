@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* signature: is a file signed by one of a keyring's keys? Asks gpgv. */
+#ifndef PF_SIGNATURE_H
+#define PF_SIGNATURE_H
+
+#include "error.h"
+
+#include <stddef.h>
+
+/* Checks the detached OpenPGP signature in the file signature_path of the given bytes by
+   `gpgv --keyring KEYRING`. The bytes are handed over as they are: what was checked is what the
+   caller has. 0: a good signature; PF_E_INVALID: none, with what gpgv says of it; PF_E_SYSTEM: gpgv
+   cannot be run. */
+int pf_signature_check(const char *keyring, const char *signature_path, const void *data,
+                       size_t length, struct pf_error *err);
+
+#endif

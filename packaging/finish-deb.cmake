@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# finish-deb.cmake: CPack runs it on the folders that become .debs, before it packs them: what Debian wants of a package's own papers.
+
+function(compress file)
+  execute_process(COMMAND gzip -9n ${file} COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+foreach(component IN ITEMS plamo-fast dev)
+  set(root ${CPACK_TEMPORARY_DIRECTORY}/${component})
+  string(TOUPPER ${component} upper)
+  set(papers ${root}/usr/share/doc/${CPACK_DEBIAN_${upper}_PACKAGE_NAME})
+  file(MAKE_DIRECTORY ${papers})
+  file(COPY_FILE ${CPACK_PF_SOURCES}/packaging/debian/copyright ${papers}/copyright)
+  file(COPY_FILE ${CPACK_PF_PAPERS}/changelog.Debian ${papers}/changelog.Debian)
+  file(COPY_FILE ${CPACK_PF_SOURCES}/CHANGELOG.md ${papers}/changelog)
+  compress(${papers}/changelog)
+  compress(${papers}/changelog.Debian)
+  file(GLOB_RECURSE pages ${root}/usr/share/man/*.[1-9])
+  foreach(page IN LISTS pages)
+    compress(${page})
+  endforeach()
+endforeach()
+
+set(overrides ${CPACK_TEMPORARY_DIRECTORY}/plamo-fast/usr/share/lintian/overrides)
+file(MAKE_DIRECTORY ${overrides})
+file(COPY_FILE ${CPACK_PF_SOURCES}/packaging/debian/lintian-overrides ${overrides}/plamo-fast)
+
+# Configuration that the administrator may change is kept when the package is upgraded.
+set(root ${CPACK_TEMPORARY_DIRECTORY}/plamo-fast)
+file(MAKE_DIRECTORY ${root}/etc)
+if(EXISTS ${CPACK_PF_SOURCES}/cmd/plamo-fast.conf)
+  file(COPY_FILE ${CPACK_PF_SOURCES}/cmd/plamo-fast.conf ${root}/etc/plamo-fast.conf)
+endif()
+file(GLOB_RECURSE configured RELATIVE ${root} ${root}/etc/*)
+list(TRANSFORM configured PREPEND / OUTPUT_VARIABLE configured)
+list(JOIN configured "\n" text)
+if(text)
+  string(APPEND text "\n")
+endif()
+file(WRITE ${CPACK_PF_PAPERS}/conffiles "${text}")

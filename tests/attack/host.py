@@ -1,0 +1,319 @@
+#!/usr/bin/env python3
+"""Hostile surroundings: what a user, or another user of the machine, prepares before our programs start."""
+
+import fcntl
+import os
+import shutil
+import stat
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+import attackkit
+import netkit
+from attackkit import GOOD, AttackTest, gz
+from hostile import END, file, folder, octal
+from netkit import ARCH, BUSY, NOBODY, RELEASE, USAGE
+
+FILE = f"{GOOD}.tgz"
+
+
+class Process(AttackTest):
+    """The process as the programs find it."""
+
+    def setUp(self):
+        super().setUp()
+        modes = folder("d", mode=octal(0o777, 8)) + file("d/f", "x", mode=octal(0o666, 8))
+        self.put(("modes-1-x86_64-P1.tgz", gz(modes + END)))
+
+    def assert_modes(self, result):
+        self.assert_done(result)
+        self.assert_host_untouched(result)
+        for path, mode in (("d", 0o777), ("d/f", 0o666), ("var/log/packages", 0o755), ("var/log/setup/tmp", 0o700),
+                           ("", 0o755)):
+            self.assertEqual(stat.S_IMODE(os.stat(os.path.join(self.root, path)).st_mode), mode, path)
+
+    def test_umask(self):
+        """hostile umask"""
+        for mask in (0o777, 0o077, 0):
+            with self.subTest(oct(mask)):
+                self.start_anew()
+                self.assert_modes(self.build(umask=mask))
+                for place, _, files in os.walk(self.cache_folder("cache")):
+                    for path in (place, *(os.path.join(place, n) for n in files)):
+                        self.assertFalse(os.stat(path).st_mode & 0o022, f"{path} can be written by others")
+
+    def test_closed_descriptors(self):
+        """closed fds 0–2: no file of ours gets their numbers and then the program's messages"""
+        for closed in ((0,), (1,), (2,), (0, 1, 2)):
+            with self.subTest(closed):
+                self.start_anew()
+                shut = " ".join(f"{n}{'<' if n == 0 else '>'}&-" for n in closed)
+                self.prefix = ["sh", "-c", f'exec "$@" {shut}', "sh"]
+                self.assert_modes(self.build("-v"))
+                for path in ("var/log/install.log", "var/log/packages/aaa", "usr/share/aaa", "d/f"):
+                    self.assertNotIn(b"plamo-fast:", self.read(self.root, path))
+                with open(f"{self.cache_folder('cache')}/{FILE}", "rb") as stream:
+                    self.assertEqual(stream.read(), self.good(GOOD))
+
+    def test_environment(self):
+        """`LD_*`, `IFS`, odd `PATH`"""
+        trap = f"{self.folder}/mirror/trap"
+        os.mkdir(trap)
+        for name in ("sh", "tar", "xz", "zstd", "ldconfig", "rm", "ln", "mkdir", "chroot", "mount"):
+            with open(f"{trap}/{name}", "w") as stream:
+                stream.write(f"#!/bin/sh\necho trapped > {self.host}/open/new\n")
+            os.chmod(f"{trap}/{name}", 0o755)
+        # With a LOCPATH, glibc leaks a little of its own.
+        for env in ({"PATH": trap}, {"PATH": f"{trap}:."}, {"PATH": ""}, {"PATH": "."}, {"IFS": "/ \t\nabcdefg"},
+                    {"LD_LIBRARY_PATH": trap}, {"LD_BIND_NOW": "1", "LD_ORIGIN_PATH": trap},
+                    {"TMPDIR": f"{self.host}/open"},
+                    {"ENV": f"{trap}/sh", "BASH_ENV": f"{trap}/sh"}, {"TAPE": "/dev/null", "TAR_OPTIONS": "-P"},
+                    {"XZ_DEFAULTS": "--memlimit=1", "GZIP": "-1", "ZSTD_CLEVEL": "99"},
+                    {"HOME": "", "LC_ALL": "xx_YY.nonsense"},
+                    {"TZ": f":{self.host}/secret"},
+                    {"LOCPATH": trap, "LC_ALL": "de_DE.UTF-8", "ASAN_OPTIONS": "detect_leaks=0"}):
+            with self.subTest(env):
+                self.start_anew()
+                self.assert_modes(self.build(env=env))
+
+    def test_relative_paths(self):
+        """relative paths"""
+        work = f"{self.folder}/mirror/work"
+        os.mkdir(work)
+        for root, cache in (("root", "cache"), ("./x/../root", "./cache/"), ("../work/root", "../work//cache"),
+                            ("root/", "cache")):
+            with self.subTest(root):
+                shutil.rmtree(work)
+                os.makedirs(f"{work}/x")
+                result = self.build_with(root, cache, cwd=work)
+                self.assert_done(result)
+                self.assert_host_untouched(result)
+                self.assertEqual(sorted(os.listdir(work)), ["cache", "root", "x"])
+                self.assertIn("usr", os.listdir(f"{work}/root"))
+
+    def build_with(self, root, cache, **more):
+        self.root, self.cache, before = root, cache, (self.root, self.cache)
+        command = self.command(*self.build_arguments())
+        self.root, self.cache = before
+        return self.wait(self.start(command, **more))
+
+    def test_names(self):
+        """a container name like ../x"""
+        for name in ("../x", "..", ".", "", "a/b", "/abs", "x\n", "a" * 300, "x y"):
+            with self.subTest(name):
+                self.start_anew()
+                arguments = [a for a in self.build_arguments("--name", name) if a != "--no-configure"]
+                result = self.run_program(*arguments)
+                self.assertEqual((result.status, len(result.errors)), (USAGE, 1), str(result))
+                self.assert_host_untouched(result)
+                self.assertFalse(os.path.lexists(self.root))
+                path = f"{self.folder}/cache"
+                where = {"LXC_CACHE_PATH": self.cache, "DLSCHEME": "file", "MIRRORSRV": "", "MIRRORPATH": self.mirror}
+                result = self.run_program(f"--path={path}", f"--name={name}", f"--rootfs={self.root}", "-r", RELEASE,
+                                          program="lxc-plamo-fast", env=where)
+                self.assertEqual((result.status, len(result.errors)), (USAGE, 1), str(result))
+                self.assert_host_untouched(result)
+
+    def test_releases(self):
+        """a container name like ../x, and a release or architecture like that: they become parts of paths"""
+        for option, value in (("--release", "../8.x"), ("--release", "8.x/../../host"), ("--arch", "../x86_64"),
+                              ("--arch", "")):
+            self.start_anew()
+            result = self.build(option, value)
+            self.assertEqual((result.status, len(result.errors)), (USAGE, 1), str(result))
+            self.assert_host_untouched(result)
+
+
+class Cache(AttackTest):
+    """A cache that everybody may write to, prepared by another user."""
+
+    def setUp(self):
+        super().setUp()
+        self.open_cache()
+
+    def open_cache(self):
+        self.start_anew()
+        os.makedirs(self.partial())
+        for path in (self.cache, self.partial()):
+            os.chmod(path, 0o777)
+
+    def works_or_is_refused(self, what, *more):
+        attackkit.tried["variants"] += 1
+        with self.subTest(what):
+            result = self.build("--lock-timeout", "2", *more)
+            self.assertEqual(attackkit.inodes(self.host), self.before[1], str(result))
+            if result.status:
+                self.assertEqual(len(result.errors), 1, str(result))
+                self.assertFalse(os.path.lexists(self.root), str(result))
+            else:
+                self.assertEqual(self.read(self.root, "usr/share/aaa"), netkit.noise(3000, 1), str(result))
+                self.assertFalse(os.path.islink(f"{self.cache_folder('cache')}/{FILE}"))
+            return result
+
+    def test_planted_parts(self):
+        """planted `.part` …: a link, a fifo, a hard link to the host's file, another's file, a folder"""
+        part = self.partial(f"{FILE}.part")
+        for what in ("link", "dangling", "fifo", "folder", "another's", "content"):
+            self.open_cache()
+            if what == "link":
+                os.symlink(f"{self.host}/secret", part)
+            elif what == "dangling":
+                os.symlink(f"{self.host}/open/new", part)
+            elif what == "fifo":
+                os.mkfifo(part)
+            elif what == "folder":
+                os.mkdir(part)
+            else:
+                with open(part, "wb") as stream:
+                    stream.write(b"evil" if what == "content" else self.good(GOOD)[:100] + b"evil")
+                os.chown(part, *(NOBODY, NOBODY) if what == "another's" else (0, 0))
+            result = self.works_or_is_refused(what)
+            if what in ("link", "dangling", "fifo", "another's"):
+                self.assert_done(result)
+
+    def test_planted_hard_link(self):
+        """planted `.part` …: a second name of a host's file is not written to"""
+        secret = f"{self.mirror}/victim"
+        with open(secret, "w") as stream:
+            stream.write("host\n")
+        os.link(secret, self.partial(f"{FILE}.part"))
+        self.assert_done(self.works_or_is_refused("hard link"))
+        self.assertEqual(self.read(secret), b"host\n")
+
+    def test_planted_packages(self):
+        """planted `.part` and … links: a package's name in the partial folder that leads to the host"""
+        for what, make in (("link", lambda p: os.symlink(f"{self.host}/secret", p)), ("fifo", os.mkfifo),
+                           ("folder", os.mkdir)):
+            for name in (FILE, ".plamo-fast.manifest.json", ".plamo-fast.journal", ".plamo-fast.journal.json"):
+                self.open_cache()
+                make(self.partial(name))
+                self.works_or_is_refused(f"{what} {name}")
+
+    def test_planted_links_of_folders(self):
+        """planted … links in a world-writable cache: in the place of the folders"""
+        for name in (f"partial-plamo-{RELEASE}-{ARCH}", f"cache-plamo-{RELEASE}-{ARCH}",
+                     f"rootfs-plamo-{RELEASE}-{ARCH}",
+                     f".plamo-fast-work-{RELEASE}-{ARCH}", ".plamo-fast-trash"):
+            for target in (f"{self.host}/open", self.host, f"{self.host}/new"):
+                self.open_cache()
+                path = os.path.join(self.cache, name)
+                shutil.rmtree(path, ignore_errors=True)
+                os.symlink(target, path)
+                self.works_or_is_refused(f"{name} {target}")
+                self.clean()
+
+    def clean(self):
+        result = self.run_program("clean", "-r", RELEASE, "-a", ARCH, "--cache", self.cache)
+        self.assertIn(len(result.errors), (0, 1), str(result))
+        self.assertEqual(attackkit.inodes(self.host), self.before[1], str(result))
+
+    def test_planted_work(self):
+        """planted … links in a world-writable cache: inside what a killed run left"""
+        for place in ("root", "stage", "root/etc", "stage/0"):
+            self.open_cache()
+            work = os.path.join(self.cache, f".plamo-fast-work-{RELEASE}-{ARCH}")
+            os.makedirs(os.path.dirname(f"{work}/{place}"))
+            os.symlink(self.host, f"{work}/{place}")
+            self.assert_done(self.works_or_is_refused(place))
+
+    def test_planted_lock(self):
+        """planted … lock files: a link, a fifo, a folder; and one that another user holds"""
+        lock = os.path.join(self.cache, ".plamo-fast.lock")
+        for what, make in (("link", lambda: os.symlink(f"{self.host}/secret", lock)),
+                           ("folder", lambda: os.mkdir(lock)),
+                           ("dangling", lambda: os.symlink(f"{self.host}/open/new", lock)),
+                           ("fifo", lambda: os.mkfifo(lock))):
+            self.open_cache()
+            self.as_mapped_root()
+            os.chmod(self.cache, 0o777)
+            os.chown(self.partial(), NOBODY, NOBODY)
+            make()
+            self.works_or_is_refused(what)
+        self.open_cache()
+        self.as_mapped_root()
+        os.chown(self.partial(), NOBODY, NOBODY)
+        with open(lock, "w") as stream:
+            os.chmod(lock, 0o666)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            self.assertEqual(self.works_or_is_refused("held").status, BUSY)
+
+    def test_planted_locks_of_ours(self):
+        """planted … lock files: those beside the cache's; what they lead to is not even touched"""
+        self.assert_done(self.build())
+        secret = f"{self.mirror}/victim"
+        with open(secret, "w") as stream:
+            stream.write("host\n")
+        for name in (f".plamo-fast-{RELEASE}-{ARCH}.builder.lock", f".plamo-fast-{RELEASE}-{ARCH}.names.lock"):
+            for what, make in (("link", lambda p: os.symlink(secret, p)), ("hard link", lambda p: os.link(secret, p)),
+                               ("dangling", lambda p: os.symlink(f"{self.host}/open/new", p)),
+                               ("folder", os.mkdir), ("fifo", os.mkfifo)):
+                path = os.path.join(self.cache, name)
+                self.clear_name(path)
+                make(path)
+                shutil.rmtree(self.root, ignore_errors=True)
+                before = os.stat(secret).st_mtime_ns
+                self.works_or_is_refused(f"{what} {name}", "--update")
+                self.assertEqual((os.stat(secret).st_mtime_ns, self.read(secret)), (before, b"host\n"), what)
+                self.clear_name(path)
+
+    def clear_name(self, path):
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.rmdir(path)
+        elif os.path.lexists(path):
+            os.unlink(path)
+
+    def test_cached_root_of_another(self):
+        """planted … in a world-writable cache: links inside the cached root that lead out, when it is copied"""
+        self.assert_done(self.build())
+        shutil.rmtree(self.root)
+        rootfs = self.cache_folder("rootfs")
+        for n, target in enumerate(self.ways_out("secret")):
+            os.symlink(target, f"{rootfs}/usr/share/l{n}")
+        os.rename(f"{rootfs}/var/log", f"{rootfs}/var/log2")
+        os.symlink(f"{self.host}/open", f"{rootfs}/var/log")
+        self.works_or_is_refused("cached root")
+
+
+class Rootfs(AttackTest):
+    def test_root_is_a_link(self):
+        """a rootfs path that is a link"""
+        inside = f"{self.mirror}/inside"
+        os.mkdir(inside)
+        os.symlink(inside, self.root)
+        self.assert_done(self.build())
+        self.assertTrue(os.path.islink(self.root))
+        self.assertIn("usr", os.listdir(inside))
+        self.assert_host_untouched()
+
+    def test_root_is_a_link_out(self):
+        """a rootfs path that is a link: to a folder that has something, to nothing, to a file, to itself"""
+        for target in (self.host, f"{self.host}/new", f"{self.host}/secret", self.root, "/", "."):
+            self.start_anew()
+            if os.path.lexists(self.root):
+                os.unlink(self.root)
+            os.symlink(target, self.root)
+            attackkit.tried["variants"] += 1
+            with self.subTest(target):
+                result = self.build()
+                self.assertNotEqual(result.status, 0, str(result))
+                self.assertEqual(len(result.errors), 1, str(result))
+                self.assert_host_untouched(result)
+                self.assertEqual(os.readlink(self.root), target)
+
+    def test_temporary_folder_is_planted(self):
+        """a rootfs path that is a link: the folder beside it that a root is made in"""
+        beside = os.path.join(self.folder, ".root.plamo-fast")
+        for target in (self.host, f"{self.host}/open", f"{self.host}/new"):
+            self.start_anew()
+            os.symlink(target, beside)
+            attackkit.tried["variants"] += 1
+            with self.subTest(target):
+                result = self.build()
+                self.assertEqual(len(result.errors), 1, str(result))
+                os.unlink(beside)
+                self.assert_host_untouched(result)
+
+
+if __name__ == "__main__":
+    attackkit.main()
