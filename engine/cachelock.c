@@ -63,6 +63,9 @@ static int is_taken(int fd, const char *path, const struct pf_cache_wait *wait,
 {
     char holder[PF_LOCKHOLDER_SIZE];
     pf_lockholder_name(fd, holder);
+    if (wait->timeout_s == 0)
+        return pf_error_set(err, PF_E_BUSY, "another build goes on: %s holds %s; try again later",
+                            holder, path);
     return pf_error_set(err, PF_E_BUSY,
                         "another build goes on: %s has held %s for more than %u s; try again later",
                         holder, path, wait->timeout_s);
@@ -90,9 +93,10 @@ static int wait_for(int fd, enum pf_cache_lock mode, const char *path,
         if (wait->cancel && atomic_load(wait->cancel))
             return pf_error_set(err, PF_E_CANCELLED, "stopped while waiting for %s", path);
         /* Not of what takes but a moment. */
-        if (!told && (retry_ms == LAST_RETRY_MS || wait->timeout_s == 0))
+        if (!told && retry_ms == LAST_RETRY_MS && wait->timeout_s > 0) {
             tell_of_waiting(fd, path, wait);
-        told = told || retry_ms == LAST_RETRY_MS;
+            told = true;
+        }
         if (pf_clock_ms() >= limit_ms)
             return is_taken(fd, path, wait, err);
         nanosleep(&(struct timespec){.tv_nsec = retry_ms * 1000000L}, NULL);

@@ -2,6 +2,7 @@
 """Downloads that break off go on where they stopped, never mix two contents, and are tried again within limits."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -183,11 +184,14 @@ class WithinARun(ResumeTest):
                 self.assertEqual(len(self.requests()), 2)
                 self.clean()
 
+    def delays_s(self, result):
+        return [float(delay) for delay in re.findall(r"; attempt \d+ of \d+ in ([\d.]+) s", result.err)]
+
     def test_retry_after(self):
         self.server.add(self.path, Fault(status=503, headers={"Retry-After": "2"}))
         result = self.build_well()
         self.assertGreater(result.seconds, 1.9)
-        self.assertLess(result.seconds, 6)
+        self.assertEqual(self.delays_s(result), [2.0])
 
     def test_retry_after_nonsense(self):
         for value in ("-1", "soon", "", "Fri, 31 Dec 1999 23:59:59 GMT", "1e9", "0"):
@@ -195,7 +199,8 @@ class WithinARun(ResumeTest):
                 self.server.clear()
                 self.server.add(self.path, Fault(status=503, headers={"Retry-After": value}))
                 result = self.build_well()
-                self.assertLess(result.seconds, 5)
+                [delay_s] = self.delays_s(result)
+                self.assertLess(delay_s, 2)
                 self.clean()
 
     def test_retry_after_absurd(self):
@@ -243,7 +248,6 @@ class WithinARun(ResumeTest):
         self.server.add(self.path, Fault(stall=150_000))
         result = self.build_well("--stall-timeout", "2")
         self.assertGreater(result.seconds, 1.9)
-        self.assertLess(result.seconds, 12)
         self.assertEqual(self.requests()[1].range_start, 150_000)
 
     def test_connections_are_used_again(self):

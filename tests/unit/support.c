@@ -12,8 +12,10 @@
 #include <ftw.h>
 #include <limits.h>
 #include <lzma.h>
+#include <poll.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -467,6 +469,47 @@ const char *suffix_of(enum pf_format format)
 {
     static const char *const suffixes[] = {"", ".tgz", ".tbz", ".txz", ".tzst"};
     return suffixes[format];
+}
+
+int pipe_begin(int dir_fd, const char *path)
+{
+    assert_int_equal(mkfifoat(dir_fd, path, 0600), 0);
+    int fd = openat(dir_fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+void wait_for_no_holder(int pipe_fd)
+{
+    struct pollfd held = {.fd = pipe_fd};
+    assert_int_equal(poll(&held, 1, 60000), 1);
+    assert_int_equal(held.revents, POLLHUP);
+    close(pipe_fd);
+}
+
+/* Seconds of processor, the least of several runs: whatever else the machine does only adds. */
+static double least_time(void (*run)(void *, size_t), void *arg, size_t size, int runs)
+{
+    double least = 0;
+    for (int i = 0; i < runs; i++) {
+        struct timespec before, after;
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+        run(arg, size);
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+        double took =
+            (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
+        if (i == 0 || took < least)
+            least = took;
+    }
+    return least;
+}
+
+void assert_linear(void (*run)(void *arg, size_t size), void *arg, size_t small)
+{
+    double one = least_time(run, arg, small, 5), eight = least_time(run, arg, 8 * small, 2);
+    if (eight > 32 * one)
+        fail_msg("8 times as much took %.1f times as long (%.6f s, %.6f s)", eight / one, one,
+                 eight);
 }
 
 static void keep_event(void *ctx, const struct pf_event *event)

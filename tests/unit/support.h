@@ -88,6 +88,21 @@ enum {
 char *tree_text(int dir_fd, unsigned what);
 void assert_same_tree(int a_fd, int b_fd, unsigned what);
 
+/* Shell words: a process in the background, by `how` (sh or setsid sh), that would sleep for a day;
+   afterwards it runs, and holds the pipe `held`. Before: pipe_begin(); after: wait_for_no_holder().
+ */
+#define LEAVE_BEHIND(how, mark)                                                                    \
+    how " -c 'exec 3>held; : >" mark "; sleep 86400' >/dev/null 2>&1 & until [ -e " mark           \
+        " ]; do sleep 0.01; done; "
+/* Makes a named pipe and opens it for reading. */
+int pipe_begin(int dir_fd, const char *path);
+/* Waits until no process has the pipe open for writing; a minute is a failure. Closes it. */
+void wait_for_no_holder(int pipe_fd);
+
+/* Fails the test unless run(arg, 8 * small) takes a time of processor that has grown as the size
+   has, not as its square: less than 32 times what run(arg, small) takes. */
+void assert_linear(void (*run)(void *arg, size_t size), void *arg, size_t small);
+
 /* A seeded generator: the same numbers everywhere. */
 uint32_t random_below(uint64_t *state, uint32_t bound);
 
