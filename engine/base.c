@@ -7,6 +7,7 @@
 #include "fs.h"
 #include "lockholder.h"
 #include "lxccontainer.h"
+#include "message.h"
 #include "resolve.h"
 
 #include <errno.h>
@@ -404,8 +405,8 @@ static int remove_base(const struct bases *bases, const char *id, struct pf_erro
     return pf_fs_remove_tree(bases->fd, TRASH, err);
 }
 
-static int collect_one(const struct bases *bases, const char *id, struct pf_base_collection *out,
-                       struct pf_error *err)
+static int collect_one(const struct bases *bases, const char *id, unsigned how,
+                       struct pf_base_collection *out, struct pf_error *err)
 {
     pf_auto_fd int fd = openat(bases->fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
@@ -413,13 +414,18 @@ static int collect_one(const struct bases *bases, const char *id, struct pf_base
     int used = flock(fd, LOCK_EX | LOCK_NB) < 0 ? 1 : is_used(bases, id, fd, err);
     if (used < 0)
         return used;
-    int failed = used ? 0 : remove_base(bases, id, err);
+    bool look_only = how & PF_BASE_LOOK_ONLY;
+    int failed = used || look_only ? 0 : remove_base(bases, id, err);
+    if (!used && !failed)
+        pf_events_text(bases->events, PF_EVENT_NOTE, id,
+                       look_only ? N_("would be removed: no overlay lies upon it")
+                                 : N_("removed: no overlay lies upon it"));
     out->kept += used ? 1 : 0;
     out->removed += used || failed ? 0 : 1;
     return failed;
 }
 
-int pf_base_collect(const struct pf_cache *cache, bool all, struct pf_events *events,
+int pf_base_collect(const struct pf_cache *cache, unsigned how, struct pf_events *events,
                     const atomic_bool *cancel, struct pf_base_collection *out, struct pf_error *err)
 {
     struct bases bases;
@@ -433,8 +439,8 @@ int pf_base_collect(const struct pf_cache *cache, bool all, struct pf_events *ev
         const char *id = ids.names[i];
         size_t length = strlen(id);
         bool mine = length == strlen(own) + 1 + ID_DIGITS && strncmp(id, own, strlen(own)) == 0;
-        if (!failed && *id != '.' && (all || mine))
-            failed = collect_one(&bases, id, out, err);
+        if (!failed && *id != '.' && (mine || how & PF_BASE_OF_ALL))
+            failed = collect_one(&bases, id, how, out, err);
         free(ids.names[i]);
     }
     free(ids.names);

@@ -46,12 +46,17 @@ struct pf_base_collection {
     unsigned removed, kept;
 };
 
-/* Removes the bases that are not in use: those of the cache's release and architecture, or with
-   `all` of every one. Containers (and their snapshots) are looked for in LXC's default path and in
+enum {
+    PF_BASE_OF_ALL = 1,    /* not only of the cache's release and architecture */
+    PF_BASE_LOOK_ONLY = 2, /* remove nothing, but tell what would be */
+};
+
+/* Removes the bases that are not in use, as `how` (the bits above) says. A PF_EVENT_NOTE tells of
+   each. Containers (and their snapshots) are looked for in LXC's default path and in
    those that were noted. A noted path that is not there, or is another folder than it was, may be
    one that is not mounted: its bases are kept, and a PF_EVENT_NOTE says so. No lock of the cache is
    needed. */
-int pf_base_collect(const struct pf_cache *cache, bool all, struct pf_events *events,
+int pf_base_collect(const struct pf_cache *cache, unsigned how, struct pf_events *events,
                     const atomic_bool *cancel, struct pf_base_collection *out,
                     struct pf_error *err);
 

@@ -88,6 +88,8 @@ static int settle_item(struct pf_bulk_item *item, struct pf_names *names, struct
                                      .root_password = c->root_password,
                                      .no_sandbox = bulk->settings->no_sandbox};
     int failed = pf_configure_settle(&wish, bulk->settings->profile, &item->configure, err);
+    if (failed)
+        pf_error_context(err, "%s", c->name);
     if (!failed)
         failed = check_name(c->name, err);
     if (!failed)

@@ -154,7 +154,7 @@ int pf_engine_clean(struct pf_engine *engine, struct pf_error *err)
         failed = pf_cache_purge(engine->cache, err);
     struct pf_base_collection bases;
     if (!failed)
-        failed = pf_base_collect(engine->cache, false, engine->events, &engine->stop, &bases, err);
+        failed = pf_base_collect(engine->cache, 0, engine->events, &engine->stop, &bases, err);
     return failed;
 }
 
@@ -173,8 +173,9 @@ int pf_engine_gc(struct pf_engine *engine, const struct pf_gc *gc, struct pf_gc_
     if (!failed)
         failed = pf_gc_collect(engine->cache, gc, engine->events, &engine->stop, result, err);
     struct pf_base_collection bases = {0};
-    if (!failed && !gc->dry_run)
-        failed = pf_base_collect(engine->cache, true, engine->events, &engine->stop, &bases, err);
+    unsigned how = PF_BASE_OF_ALL | (gc->dry_run ? PF_BASE_LOOK_ONLY : 0);
+    if (!failed)
+        failed = pf_base_collect(engine->cache, how, engine->events, &engine->stop, &bases, err);
     result->removed += bases.removed;
     return failed;
 }

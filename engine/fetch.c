@@ -492,6 +492,19 @@ static int step_local(struct pf_fetch *fetch, bool *some)
     return 0;
 }
 
+/* Who is first has the first chance of what the rate limit allows: each turn another one is. */
+static void rotate_active(struct pf_fetch *fetch)
+{
+    struct job *first = fetch->active, **end = &fetch->active;
+    if (!first || !first->next)
+        return;
+    fetch->active = first->next;
+    while (*end)
+        end = &(*end)->next;
+    *end = first;
+    first->next = NULL;
+}
+
 /* Lets go on what the rate limit holds, as far as it allows. */
 static void resume_paused(struct pf_fetch *fetch)
 {
@@ -524,6 +537,7 @@ static int run_once(struct pf_fetch *fetch, void (*tick)(void *ctx), void *ctx,
     if (stop)
         return stop;
     int running;
+    rotate_active(fetch);
     resume_paused(fetch);
     CURLMcode code = curl_multi_perform(fetch->multi, &running);
     if (code != CURLM_OK)

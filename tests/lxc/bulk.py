@@ -272,7 +272,8 @@ def test_failures(bulk):
         output = bulk.create("good", name if not name.startswith("-") else "--", name, status=USAGE)
         report.check(output.startswith("plamo-fast: error: ") and len(output.splitlines()) == 1, f"{name!r}: {output}")
     bulk.create("good", "good", status=USAGE)
-    bulk.create("good", "--timezone", "Mars Base", status=USAGE)
+    output = bulk.create("good", "--timezone", "Mars Base", status=USAGE)
+    report.check('good: "Mars Base" is no' in output, f"container and time zone are not named:\n{output}")
     bulk.create("a:b", "--backing", "overlay", status=USAGE)
     settings = os.path.join(bulk.folder, "bad-settings")
     with open(settings, "w") as stream:

@@ -410,6 +410,21 @@ class Rates(NetTest):
         self.check(2, "--limit-rate", "200k", "--connections", "6")
         self.assertGreater(self.server.peak, 1)
 
+    def test_limit_starves_nobody(self):
+        """What the limit allows is shared: when the first of four is there, each has a good part of its own."""
+        names = [f"p{i}-1-x86_64-P1.tgz" for i in range(4)]
+        for i in range(4):
+            self.put(noise_package(f"p{i}", 400_000, i))
+        for self.url in (self.url, f"file://{self.mirror}"):
+            with self.subTest(self.url):
+                process = self.start_build("--limit-rate", "800k", "--connections", "4")
+                self.eventually(lambda: any(os.path.exists(self.partial(name)) for name in names), "one of the four")
+                sizes = [max(self.size(self.partial(name)), self.size(self.partial(name + ".part"))) for name in names]
+                self.assert_done(self.wait(process))
+                self.assertGreater(min(sizes), 100_000, sizes)
+                shutil.rmtree(self.root)
+                shutil.rmtree(self.cache)
+
     def test_limit_below_the_least_rate(self):
         """Slow because we want it so is not slow: nothing is broken off."""
         self.paths = [self.put(noise_package("zzz", 100_000))]

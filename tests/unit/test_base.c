@@ -66,7 +66,7 @@ static void put_config(const char *place, const struct pf_base *base)
 static void collect(unsigned removed, unsigned kept)
 {
     struct pf_base_collection found;
-    assert_ok(pf_base_collect(cache, true, log_.events, NULL, &found, &err), &err);
+    assert_ok(pf_base_collect(cache, PF_BASE_OF_ALL, log_.events, NULL, &found, &err), &err);
     if (found.removed != removed || found.kept != kept)
         fail_msg("%u removed and %u kept, not %u and %u", found.removed, found.kept, removed, kept);
 }
@@ -111,6 +111,20 @@ static void stays_while_a_run_holds_it(void **state)
     pf_base_end(&base);
     collect(1, 0);
     collect(0, 0);
+}
+
+static void stays_where_one_only_looks(void **state)
+{
+    (void)state;
+    struct pf_base base = hold();
+    struct pf_base_collection found;
+    pf_base_end(&base);
+    assert_ok(pf_base_collect(cache, PF_BASE_OF_ALL | PF_BASE_LOOK_ONLY, log_.events, NULL, &found,
+                              &err),
+              &err);
+    assert_int_equal(found.removed, 1);
+    assert_contains(log_.text, "would be removed");
+    collect(1, 0);
 }
 
 static void stays_while_a_container_names_it(void **state)
@@ -224,6 +238,7 @@ static const struct CMUnitTest tests[] = {
     test(is_the_cached_root),
     test(other_packages_have_another),
     test(stays_while_a_run_holds_it),
+    test(stays_where_one_only_looks),
     test(stays_while_a_container_names_it),
     test(hidden_containers_do_not_count),
     test(stays_where_the_path_is_not_there),
