@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fetch.h"
 
-#include "cleanup.h"
 #include "clock.h"
+#include "fetchjob.h"
 #include "localtransfer.h"
-#include "message.h"
 #include "ratelimit.h"
 #include "transfer.h"
 
@@ -12,38 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TICK_MS          100
-#define FIRST_BACKOFF_MS 500
-#define MAX_BACKOFF_MS   30000
-#define MAX_TRIES        200
+#define TICK_MS 100
 
 /* After a server has taken no more connections, how long until the next attempt. */
 #define CROWDED_WAIT_MS 500
-
-/* One request, through all of its tries. */
-struct job {
-    struct job *next; /* in one of the two lists of pf_fetch */
-    struct pf_transfer transfer;
-    pf_fetch_done_fn done;
-    void *ctx;
-    unsigned attempts; /* how many without progress are too many */
-    unsigned attempt;  /* 1: the first since the last progress */
-    unsigned tries;    /* all of them */
-    int64_t not_before_ms;
-    uint64_t best; /* the most that was there after any try */
-
-    char *path; /* below any mirror; NULL: bound to its URL */
-    char *home_url;
-    size_t home, mirror; /* whose home_url is; which one is asked now */
-    uint32_t without;    /* bits of the mirrors that are out of the question */
-};
 
 struct pf_fetch {
     struct pf_fetch_settings settings;
     struct pf_ratelimit limit;
     CURLM *multi;
-    struct job *waiting, **waiting_end; /* first come, first served */
-    struct job *active;
+    struct pf_fetchjob *waiting, **waiting_end; /* first come, first served */
+    struct pf_fetchjob *active;
     unsigned active_count;
     unsigned connections; /* as many at once; fewer than asked for where a server wants that */
     uint64_t requests, bytes;
@@ -74,26 +52,23 @@ int pf_fetch_new(const struct pf_fetch_settings *settings, struct pf_fetch **out
     return 0;
 }
 
-static void stop_transfer(struct pf_fetch *fetch, struct job *job)
+static void stop_transfer(struct pf_fetch *fetch, struct pf_fetchjob *job)
 {
     if (job->transfer.easy)
         curl_multi_remove_handle(fetch->multi, job->transfer.easy);
     pf_transfer_stop(&job->transfer);
 }
 
-static void free_job(struct pf_fetch *fetch, struct job *job)
+static void free_job(struct pf_fetch *fetch, struct pf_fetchjob *job)
 {
     stop_transfer(fetch, job);
-    pf_transfer_end(&job->transfer);
-    free(job->path);
-    free(job->home_url);
-    free(job);
+    pf_fetchjob_free(job);
 }
 
-static void free_list(struct pf_fetch *fetch, struct job *job)
+static void free_list(struct pf_fetch *fetch, struct pf_fetchjob *job)
 {
     while (job) {
-        struct job *next = job->next;
+        struct pf_fetchjob *next = job->next;
         free_job(fetch, job);
         job = next;
     }
@@ -118,37 +93,17 @@ void pf_fetch_free(struct pf_fetch *fetch)
     free(fetch);
 }
 
-static void enqueue(struct pf_fetch *fetch, struct job *job)
+static void enqueue(struct pf_fetch *fetch, struct pf_fetchjob *job)
 {
     job->next = NULL;
     *fetch->waiting_end = job;
     fetch->waiting_end = &job->next;
 }
 
-static struct job *new_job(struct pf_fetch *fetch, enum pf_transfer_kind kind, const char *url,
-                           pf_fetch_done_fn done, void *ctx)
-{
-    struct job *job = calloc(1, sizeof *job);
-    if (!job)
-        return NULL;
-    job->done = done;
-    job->ctx = ctx;
-    job->attempts = fetch->settings.attempts;
-    job->transfer.kind = kind;
-    job->transfer.settings = &fetch->settings;
-    job->transfer.limit = &fetch->limit;
-    job->transfer.file.fd = job->transfer.local_fd = -1;
-    job->transfer.url = strdup(url);
-    if (!job->transfer.url) {
-        free(job);
-        return NULL;
-    }
-    return job;
-}
-
 int pf_fetch_page(struct pf_fetch *fetch, const struct pf_fetch_page *page, struct pf_error *err)
 {
-    struct job *job = new_job(fetch, PF_TRANSFER_PAGE, page->url, page->done, page->ctx);
+    struct pf_fetchjob *job = pf_fetchjob_new(&fetch->settings, &fetch->limit, PF_TRANSFER_PAGE,
+                                              page->url, page->done, page->ctx);
     if (!job)
         return pf_error_memory(err);
     job->transfer.max_bytes = page->max_bytes;
@@ -162,119 +117,26 @@ int pf_fetch_page(struct pf_fetch *fetch, const struct pf_fetch_page *page, stru
 int pf_fetch_size(struct pf_fetch *fetch, const char *url, pf_fetch_done_fn done, void *ctx,
                   struct pf_error *err)
 {
-    struct job *job = new_job(fetch, PF_TRANSFER_SIZE, url, done, ctx);
+    struct pf_fetchjob *job =
+        pf_fetchjob_new(&fetch->settings, &fetch->limit, PF_TRANSFER_SIZE, url, done, ctx);
     if (!job)
         return pf_error_memory(err);
     enqueue(fetch, job);
     return 0;
-}
-
-/* strdup that takes NULL; *failed tells of a lack of memory. */
-static char *copy(const char *text, bool *failed)
-{
-    char *own = text ? strdup(text) : NULL;
-    *failed = *failed || (text && !own);
-    return own;
 }
 
 int pf_fetch_file(struct pf_fetch *fetch, const struct pf_fetch_file *file, struct pf_error *err)
 {
-    struct job *job = new_job(fetch, PF_TRANSFER_FILE, file->url, file->done, file->ctx);
-    if (!job)
-        return pf_error_memory(err);
-    struct pf_transfer *t = &job->transfer;
-    bool short_of_memory = false;
-    const struct pf_mirrors *mirrors = fetch->settings.mirrors;
-    if (mirrors && mirrors->count > 1) {
-        job->path = copy(file->path, &short_of_memory);
-        job->home_url = copy(file->url, &short_of_memory);
-        job->home = job->mirror = file->home;
-    }
-    t->max_bytes = file->max_bytes;
-    t->validator = copy(file->validator, &short_of_memory);
-    t->conditional = file->conditional;
-    t->copy_etag = copy(file->copy_etag, &short_of_memory);
-    t->copy_mtime = file->copy_mtime;
-    t->on_validator = file->on_validator;
-    t->on_whole = file->on_whole;
-    t->ctx = file->ctx;
-    int failed = pf_partfile_init(&t->file, file->dir_fd, file->name, err);
-    if (!failed && short_of_memory)
-        failed = pf_error_memory(err);
-    if (failed) {
-        free_job(fetch, job);
-        return failed;
-    }
-    enqueue(fetch, job);
-    return 0;
-}
-
-/* The length of "scheme:". */
-static size_t scheme_length(const char *url)
-{
-    return strcspn(url, ":") + 1;
-}
-
-/* Turns the job to another mirror. What the part has is kept where its validator can tell whether
-   the other mirror's file is the same. */
-static int turn_to(struct pf_fetch *fetch, struct job *job, size_t mirror, struct pf_error *err)
-{
-    struct pf_transfer *t = &job->transfer;
-    char *url = NULL;
-    if (mirror == job->home)
-        url = strdup(job->home_url);
-    else if (asprintf(&url, "%s/%s", fetch->settings.mirrors->list[mirror].url, job->path) < 0)
-        url = NULL;
-    if (!url)
-        return pf_error_memory(err);
-    if (mirror != job->mirror) {
-        size_t length = scheme_length(url);
-        t->drop_part = !t->validator || strncasecmp(url, t->url, length) != 0;
-        /* Another server's tags are its own. */
-        free(t->copy_etag);
-        t->copy_etag = NULL;
-    }
-    free(t->url);
-    t->url = url;
-    job->mirror = mirror;
-    return 0;
-}
-
-/* Notes what the end says of the mirror, and finds the one to ask next. *wait_ms: until then.
-   Returns false where none is left. */
-static bool next_mirror(struct pf_fetch *fetch, struct job *job, enum pf_transfer_end end,
-                        size_t *mirror, int64_t *wait_ms)
-{
-    struct pf_mirrors *mirrors = fetch->settings.mirrors;
-    int64_t now = pf_clock_ms(), ready_ms;
-    if (end == PF_TRANSFER_STALE) {
-        *mirror = job->mirror;
-        return true;
-    }
-    if (end == PF_TRANSFER_REFUSED || end == PF_TRANSFER_UNSAFE)
-        job->without |= UINT32_C(1) << job->mirror;
-    if (end == PF_TRANSFER_UNSAFE)
-        job->without |= pf_mirrors_insecure(mirrors);
-    if (end != PF_TRANSFER_REFUSED)
-        pf_mirrors_failed(mirrors, job->mirror, now);
-    *mirror = pf_mirrors_choose(mirrors, job->home, job->without, now, &ready_ms);
-    *wait_ms = ready_ms > now ? ready_ms - now : 0;
-    return *mirror < mirrors->count;
-}
-
-/* How long to wait before the same server is asked again. */
-static int64_t backoff_ms(const struct job *job)
-{
-    curl_off_t retry_after = 0;
-    if (job->transfer.easy)
-        curl_easy_getinfo(job->transfer.easy, CURLINFO_RETRY_AFTER, &retry_after);
-    if (retry_after > 0)
-        return retry_after > MAX_BACKOFF_MS / 1000 ? MAX_BACKOFF_MS : retry_after * 1000;
-    return (int64_t)FIRST_BACKOFF_MS << (job->attempt - 1);
+    struct pf_fetchjob *job;
+    int failed = pf_fetchjob_new_file(&fetch->settings, &fetch->limit, file, &job, err);
+    if (!failed)
+        enqueue(fetch, job);
+    return failed;
 }
 
 /* A server that is full: others of our transfers go on, and there will be no more of them. */
-static bool yield_to_others(struct pf_fetch *fetch, struct job *job, enum pf_transfer_end end)
+static bool yield_to_others(struct pf_fetch *fetch, struct pf_fetchjob *job,
+                            enum pf_transfer_end end)
 {
     if (end != PF_TRANSFER_CROWDED || fetch->active_count == 0)
         return false;
@@ -286,52 +148,15 @@ static bool yield_to_others(struct pf_fetch *fetch, struct job *job, enum pf_tra
     return true;
 }
 
-static bool is_worth_another_try(const struct job *job, enum pf_transfer_end end)
-{
-    if (end == PF_TRANSFER_FAILED || job->attempt >= job->attempts)
-        return false;
-    if (job->path)
-        return true;
-    return end == PF_TRANSFER_BROKEN || end == PF_TRANSFER_STALE ||
-           (end == PF_TRANSFER_CROWDED && job->attempt > 0);
-}
-
-static void say_retry(struct pf_fetch *fetch, const struct job *job, const char *old_url,
-                      const struct pf_error *why, int64_t wait_ms)
-{
-    bool elsewhere = strcmp(old_url, job->transfer.url) != 0;
-    pf_events_text(fetch->settings.events, PF_EVENT_RETRY, old_url,
-                   elsewhere ? N_("%s; attempt %u of %u in %.1f s from %s")
-                             : N_("%s; attempt %u of %u in %.1f s%s"),
-                   why->text, job->attempt + 1, job->attempts, (double)wait_ms / 1000,
-                   elsewhere ? job->transfer.url : "");
-}
-
 /* The job has been taken off the active list. True: it will be tried again. */
-static bool try_again(struct pf_fetch *fetch, struct job *job, enum pf_transfer_end end,
+static bool try_again(struct pf_fetch *fetch, struct pf_fetchjob *job, enum pf_transfer_end end,
                       const struct pf_error *why)
 {
-    struct pf_transfer *t = &job->transfer;
-    /* A connection that breaks now and then is no reason to give up, as long as each try brings
-     * more. */
-    if (t->file.length > job->best && job->tries < MAX_TRIES) {
-        job->best = t->file.length;
-        job->attempt = 1;
-    }
+    pf_fetchjob_note_progress(job);
     if (yield_to_others(fetch, job, end))
         return true;
-    if (!is_worth_another_try(job, end))
+    if (!pf_fetchjob_retry(job, end, why))
         return false;
-    if (end == PF_TRANSFER_STALE && pf_partfile_restart(&t->file, NULL))
-        return false;
-    pf_auto_free char *old_url = strdup(t->url);
-    size_t mirror = job->mirror;
-    int64_t wait_ms = end == PF_TRANSFER_STALE ? 0 : backoff_ms(job);
-    if (job->path &&
-        (!next_mirror(fetch, job, end, &mirror, &wait_ms) || turn_to(fetch, job, mirror, NULL)))
-        return false;
-    say_retry(fetch, job, old_url ? old_url : "", why, wait_ms);
-    job->not_before_ms = pf_clock_ms() + wait_ms;
     stop_transfer(fetch, job);
     enqueue(fetch, job);
     return true;
@@ -339,7 +164,7 @@ static bool try_again(struct pf_fetch *fetch, struct job *job, enum pf_transfer_
 
 /* The job has been taken off the active list. result->error says why, unless the end is
    PF_TRANSFER_DONE. */
-static int finish(struct pf_fetch *fetch, struct job *job, enum pf_transfer_end end,
+static int finish(struct pf_fetch *fetch, struct pf_fetchjob *job, enum pf_transfer_end end,
                   struct pf_fetch_result *result)
 {
     struct pf_transfer *t = &job->transfer;
@@ -366,35 +191,23 @@ static int finish(struct pf_fetch *fetch, struct job *job, enum pf_transfer_end 
     return stop;
 }
 
-static int finish_easy(struct pf_fetch *fetch, struct job *job, CURLcode code)
+static int finish_easy(struct pf_fetch *fetch, struct pf_fetchjob *job, CURLcode code)
 {
     struct pf_fetch_result result = {.size_bytes = -1};
     enum pf_transfer_end end = pf_transfer_judge(&job->transfer, code, &result.error);
     return finish(fetch, job, end, &result);
 }
 
-/* A mirror that failed others meanwhile is not asked first. */
-static void choose_mirror(struct pf_fetch *fetch, struct job *job, int64_t now)
+static void take_off_active(struct pf_fetch *fetch, struct pf_fetchjob *job)
 {
-    int64_t ready_ms;
-    if (!job->path || job->tries > 0)
-        return;
-    size_t mirror =
-        pf_mirrors_choose(fetch->settings.mirrors, job->home, job->without, now, &ready_ms);
-    if (mirror < fetch->settings.mirrors->count)
-        turn_to(fetch, job, mirror, NULL);
-}
-
-static void take_off_active(struct pf_fetch *fetch, struct job *job)
-{
-    struct job **link = &fetch->active;
+    struct pf_fetchjob **link = &fetch->active;
     while (*link != job)
         link = &(*link)->next;
     *link = job->next;
     fetch->active_count--;
 }
 
-static void put_on_active(struct pf_fetch *fetch, struct job *job)
+static void put_on_active(struct pf_fetch *fetch, struct pf_fetchjob *job)
 {
     job->next = fetch->active;
     fetch->active = job;
@@ -403,7 +216,7 @@ static void put_on_active(struct pf_fetch *fetch, struct job *job)
 }
 
 /* A transfer that cannot even be prepared is finished with its error. */
-static int start(struct pf_fetch *fetch, struct job *job)
+static int start(struct pf_fetch *fetch, struct pf_fetchjob *job)
 {
     struct pf_transfer *t = &job->transfer;
     if (pf_localtransfer_is(t)) {
@@ -422,9 +235,9 @@ static int start(struct pf_fetch *fetch, struct job *job)
 static int start_waiting(struct pf_fetch *fetch)
 {
     int64_t now = pf_clock_ms();
-    struct job **link = &fetch->waiting;
+    struct pf_fetchjob **link = &fetch->waiting;
     while (*link && fetch->active_count < fetch->connections) {
-        struct job *job = *link;
+        struct pf_fetchjob *job = *link;
         if (job->not_before_ms > now) {
             link = &job->next;
             continue;
@@ -432,9 +245,7 @@ static int start_waiting(struct pf_fetch *fetch)
         *link = job->next;
         if (fetch->waiting_end == &job->next)
             fetch->waiting_end = link;
-        choose_mirror(fetch, job, now);
-        job->attempt++;
-        job->tries++;
+        pf_fetchjob_begin_try(job, now);
         int stop = start(fetch, job);
         if (stop)
             return stop;
@@ -442,12 +253,12 @@ static int start_waiting(struct pf_fetch *fetch)
     return 0;
 }
 
-static struct job *job_of(CURL *easy)
+static struct pf_fetchjob *job_of(CURL *easy)
 {
     char *private_data;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private_data);
-    char *transfer = private_data - offsetof(struct job, transfer);
-    return (struct job *)(void *)transfer;
+    char *transfer = private_data - offsetof(struct pf_fetchjob, transfer);
+    return (struct pf_fetchjob *)(void *)transfer;
 }
 
 static int collect_finished(struct pf_fetch *fetch)
@@ -458,7 +269,7 @@ static int collect_finished(struct pf_fetch *fetch)
         if (message->msg != CURLMSG_DONE)
             continue;
         CURLcode code = message->data.result;
-        struct job *job = job_of(message->easy_handle);
+        struct pf_fetchjob *job = job_of(message->easy_handle);
         take_off_active(fetch, job);
         int stop = finish_easy(fetch, job, code);
         if (stop)
@@ -470,9 +281,9 @@ static int collect_finished(struct pf_fetch *fetch)
 /* One piece of each transfer from a folder. *some: one of them can go on at once. */
 static int step_local(struct pf_fetch *fetch, bool *some)
 {
-    struct job *next;
+    struct pf_fetchjob *next;
     *some = false;
-    for (struct job *job = fetch->active; job; job = next) {
+    for (struct pf_fetchjob *job = fetch->active; job; job = next) {
         struct pf_fetch_result result = {.size_bytes = -1};
         bool more;
         next = job->next;
@@ -486,7 +297,7 @@ static int step_local(struct pf_fetch *fetch, bool *some)
         if (stop)
             return stop;
     }
-    for (const struct job *job = fetch->active; job && !*some; job = job->next)
+    for (const struct pf_fetchjob *job = fetch->active; job && !*some; job = job->next)
         *some = job->transfer.local_fd >= 0 &&
                 pf_ratelimit_allowed(&fetch->limit, (uint64_t)pf_clock_ms()) > 0;
     return 0;
@@ -495,7 +306,7 @@ static int step_local(struct pf_fetch *fetch, bool *some)
 /* Who is first has the first chance of what the rate limit allows: each turn another one is. */
 static void rotate_active(struct pf_fetch *fetch)
 {
-    struct job *first = fetch->active, **end = &fetch->active;
+    struct pf_fetchjob *first = fetch->active, **end = &fetch->active;
     if (!first || !first->next)
         return;
     fetch->active = first->next;
@@ -508,7 +319,7 @@ static void rotate_active(struct pf_fetch *fetch)
 /* Lets go on what the rate limit holds, as far as it allows. */
 static void resume_paused(struct pf_fetch *fetch)
 {
-    for (struct job *job = fetch->active; job; job = job->next) {
+    for (struct pf_fetchjob *job = fetch->active; job; job = job->next) {
         if (job->transfer.paused &&
             pf_ratelimit_allowed(&fetch->limit, (uint64_t)pf_clock_ms()) > 0)
             pf_transfer_resume(&job->transfer);
@@ -583,9 +394,9 @@ uint64_t pf_fetch_requests(const struct pf_fetch *fetch)
 uint64_t pf_fetch_bytes(const struct pf_fetch *fetch)
 {
     uint64_t bytes = fetch->bytes;
-    for (const struct job *job = fetch->active; job; job = job->next)
+    for (const struct pf_fetchjob *job = fetch->active; job; job = job->next)
         bytes += job->transfer.received;
-    for (const struct job *job = fetch->waiting; job; job = job->next)
+    for (const struct pf_fetchjob *job = fetch->waiting; job; job = job->next)
         bytes += job->transfer.received;
     return bytes;
 }
@@ -593,7 +404,7 @@ uint64_t pf_fetch_bytes(const struct pf_fetch *fetch)
 void pf_fetch_each_running(const struct pf_fetch *fetch,
                            void (*fn)(void *ctx, const struct pf_fetch_running *running), void *ctx)
 {
-    for (const struct job *job = fetch->active; job; job = job->next) {
+    for (const struct pf_fetchjob *job = fetch->active; job; job = job->next) {
         struct pf_fetch_running running = {.ctx = job->ctx,
                                            .bytes = job->transfer.file.length,
                                            .size_bytes = pf_transfer_size(&job->transfer)};
