@@ -11,6 +11,7 @@
 #include "report.h"
 #include "stage.h"
 #include "trace.h"
+#include "unverified.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@
 static const char help[] =
     "Usage: bench-stages prepare [OPTIONS of plamo-fast build]\n"
     "       bench-stages decode JOBS FILE…          check, and throw away\n"
+    "       bench-stages decode-unverified JOBS FILE…\n"
     "       bench-stages stage JOBS FOLDER FILE…    unpack each into FOLDER/NUMBER\n"
     "       bench-stages commit FOLDER FILE…        merge what was unpacked before the clock "
     "starts\n"
@@ -73,6 +75,13 @@ static int decode_file(struct work *work, size_t index, struct pf_error *err)
     while (!failed && length);
     pf_decode_free(decode);
     return failed;
+}
+
+static int decode_file_unverified(struct work *work, size_t index, struct pf_error *err)
+{
+    const char *path = work->files[index];
+    pf_auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? pf_error_errno(err, "%s", path) : unverified_decode(fd, err);
 }
 
 static int stage_file(struct work *work, size_t index, struct pf_error *err)
@@ -123,9 +132,11 @@ static int open_folder(const char *path)
     return fd;
 }
 
-static int decode(unsigned jobs, char **files, size_t count)
+static int decode(bool verified, unsigned jobs, char **files, size_t count)
 {
-    struct work work = {.files = files, .count = count, .fn = decode_file};
+    struct work work = {.files = files,
+                        .count = count,
+                        .fn = verified ? decode_file : decode_file_unverified};
     int64_t start_ns = pf_clock_ns();
     int status = run_all(&work, jobs);
     finish(start_ns);
@@ -236,8 +247,9 @@ int main(int argc, char **argv)
     pf_engine_init_process();
     if (strcmp(what, "prepare") == 0)
         return prepare(argc - 1, argv + 1);
-    if (strcmp(what, "decode") == 0 && jobs)
-        return decode(jobs, argv + 3, (size_t)argc - 3);
+    bool verified = strcmp(what, "decode") == 0;
+    if ((verified || strcmp(what, "decode-unverified") == 0) && jobs)
+        return decode(verified, jobs, argv + 3, (size_t)argc - 3);
     if (strcmp(what, "stage") == 0 && jobs && argc > 3)
         return stage(jobs, argv[3], argv + 4, (size_t)argc - 4, false);
     if (strcmp(what, "commit") == 0 && argc > 2)

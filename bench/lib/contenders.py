@@ -21,6 +21,7 @@ BSDTAR_20 = """ls -S *.tzst | xargs -P2 -n20 sh -c 'cat "$@" | bsdtar -xpf - --i
 TAR_EACH = """ls -S *.txz | xargs -P2 -I{} tar -xJf {} --anchored --exclude=install -C "$1" """
 DECODE_EACH = {"txz": "ls -S *.txz | xargs -P2 -n1 xz -dc >/dev/null",
                "tzst": "ls -S *.tzst | xargs -P2 -n1 zstd -q -dc >/dev/null"}
+OURS_DECODE = """exec "$1" decode 2 $(ls -S *.*z*)"""
 
 
 def environment(**more):
@@ -99,6 +100,15 @@ class OursOneWorker(OursPrepared):
 
     def command(self):
         return ["taskset", "-c", "0", *super().command()]
+
+
+class OursUnsandboxed(OursPrepared):
+    """The scripts as the shell template runs them."""
+
+    name = "plamo-fast, finished root, --no-sandbox"
+
+    def more(self):
+        return ("--no-sandbox",)
 
 
 class OursTraced(OursPrepared):
@@ -233,6 +243,24 @@ class Decode(Tar):
 
     def command(self):
         return ["sh", "-c", DECODE_EACH[self.suffix]]
+
+
+class OursDecode(Tar):
+    """Decoding with all that is verified of it: the compressed bytes' digest, the format's own sums, the end."""
+
+    name = "plamo-fast, decode and verify only"
+
+    def command(self):
+        return ["sh", "-c", OURS_DECODE, "sh", self.bench.program("bench-stages")]
+
+
+class OursUnverified(OursDecode):
+    """The same decoders without any of that."""
+
+    name = "plamo-fast, decode only, nothing verified"
+
+    def command(self):
+        return ["sh", "-c", OURS_DECODE.replace("decode", "decode-unverified"), "sh", self.bench.program("bench-stages")]
 
 
 class Pacman(Contender):

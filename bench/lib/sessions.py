@@ -13,8 +13,8 @@ import serve
 from bench import note, session
 from work import ALL_CATEGORIES
 
-ALL = ("P1", "P1z", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "ext4", "stages")
-SMOKE = ("P1", "P1z", "P2", "P5", "P9", "stages")
+ALL = ("P1", "P1z", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "ext4", "stages", "trust")
+SMOKE = ("P1", "P1z", "P2", "P5", "P9", "stages", "trust")
 LINK_MBIT, LINK_ROUND_TRIP_MS = 100, 50
 CONNECTIONS = 8     # plamo-fast's default
 
@@ -45,6 +45,15 @@ def _roots(bench, wanted, release):
         if c.Shell in made and c.OursContainer in made:
             checks.append(("same", made[c.Shell], made[c.OursContainer]))
         session(bench, "tmpfs", list(made.values()), checks)
+
+
+def _trust(bench):
+    """What verifying and the sandbox cost: each against the same without it."""
+    for release in ("7.x", "8.x"):
+        note(f"Plamo-{release}, with and without verification and sandbox")
+        with places.place(bench.tmpfs, "tmpfs") as folder:
+            session(bench, "trust", [cls(bench, folder, release) for cls in (
+                c.OursPrepared, c.OursUnsandboxed, c.OursDecode, c.OursUnverified)])
 
 
 def _on_ext4(bench):
@@ -195,6 +204,8 @@ def run(bench, wanted, out):
         extras["P9"] = _nothing_to_do(bench)
     if "P4" in wanted:
         _network(bench)
+    if "trust" in wanted:
+        _trust(bench)
     if "ext4" in wanted:
         _on_ext4(bench)
     if "P8" in wanted:

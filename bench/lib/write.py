@@ -42,6 +42,16 @@ def _ratio(bench, above, below):
     return a / b if a and b else None
 
 
+def _cost_of_trust(bench, release):
+    """Per cent of a cold root: what its sandbox adds, and what verifying adds to its decoding."""
+    ours, bare, decoded, raw = (bench.median("trust", release, contender) for contender in (
+        c.OursPrepared, c.OursUnsandboxed, c.OursDecode, c.OursUnverified))
+    if not (ours and bare and decoded and raw):
+        return None
+    added = max(0, ours - bare) + max(0, decoded - raw)
+    return added / (ours - added) * 100
+
+
 def bar(bench, extras):
     """The lines that were measured."""
     ours, container = c.OursPrepared, c.OursContainer
@@ -78,6 +88,8 @@ def bar(bench, extras):
     for release in ("7.x", "8.x"):
         ratio("P7", f"1 core ÷ 2 cores, {release}", ("tmpfs", release, c.OursOneWorker), ("tmpfs", release, ours), 1.7,
               1.9, False)
+    for release in ("7.x", "8.x"):
+        add("trust", f"cost of verification and sandbox, {release}", _cost_of_trust(bench, release), " %", 10, 10)
     if "P8" in extras:
         plans = extras["P8"]["plans"]
         for field, what in (("seconds", "time"), ("rss_bytes", "memory")):
