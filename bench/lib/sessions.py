@@ -13,7 +13,7 @@ import serve
 from bench import note, session
 from work import ALL_CATEGORIES
 
-ALL = ("P1", "P1z", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "ext4", "stages", "trust")
+ALL = ("P1", "P1z", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "ext4", "stages", "trust", "bulk")
 SMOKE = ("P1", "P1z", "P2", "P5", "P9", "stages", "trust")
 LINK_MBIT, LINK_ROUND_TRIP_MS = 100, 50
 CONNECTIONS = 8     # plamo-fast's default
@@ -79,25 +79,39 @@ def _clones(bench, kinds):
             session(bench, kind, [warm, copy])
 
 
+def _create(bench, folder, backing, path, names):
+    """Seconds for containers of the cached root, which the first call makes."""
+    path = os.path.join(folder, path)
+    os.makedirs(path)
+    os.sync()
+    return measure.timed(
+        [bench.program("plamo-fast"), "create", names, "--lxcpath", path, "--backing", backing, "--release", "8.x",
+         "--mirror", serve.mirror_url(bench.server.address), "--cache", os.path.join(folder, "cache"),
+         "--categories", " ".join(ALL_CATEGORIES), "-q"], c.environment()).seconds
+
+
+def _bulk(bench):
+    """A hundred containers of the warm cache: on overlays, and sharing extents."""
+    found = {}
+    for kind, backing in (("tmpfs", "overlay"), ("xfs", "dir"), ("btrfs", "dir")):
+        reason = places.why_not(kind)
+        if reason:
+            note(f"100 containers on {kind}: skipped: {reason}")
+            bench.skipped[f"100 containers on {kind}"] = reason
+            continue
+        with places.place(bench.tmpfs, kind) as folder:
+            _create(bench, folder, backing, "first", "first")
+            found[kind] = _create(bench, folder, backing, "many", "c{001..100}")
+        note(f"100 containers on {kind}, {backing}: {found[kind]:.2f} s")
+    return found
+
+
 def _overlay(bench):
     """P5 on an overlay: how much longer eleven containers take than one, for what is made once is no part of each."""
-    program = bench.program("plamo-fast")
-    helped = subprocess.run([program, "create", "--help"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    if helped.returncode or "overlay" not in helped.stdout:
-        note("clone on overlay: skipped: this plamo-fast makes none")
-        bench.skipped["clone on overlay"] = "this plamo-fast makes none"
-        return None
     with places.place(bench.tmpfs, "tmpfs") as folder:
-        def create(path, *names):
-            path = os.path.join(folder, path)
-            os.makedirs(path)
-            return measure.timed(
-                [program, "create", *names, "--lxcpath", path, "--backing", "overlay", "--release", "8.x", "--mirror",
-                 serve.mirror_url(bench.server.address), "--cache", os.path.join(folder, "cache"),
-                 "--categories", " ".join(ALL_CATEGORIES), "-q"], c.environment()).seconds
-        create("first", "first")
-        one = sorted(create(f"one{i}", "a") for i in range(5))[2]
-        eleven = sorted(create(f"many{i}", *(f"c{n}" for n in range(11))) for i in range(5))[2]
+        _create(bench, folder, "overlay", "first", "first")
+        one = sorted(_create(bench, folder, "overlay", f"one{i}", "a") for i in range(5))[2]
+        eleven = sorted(_create(bench, folder, "overlay", f"many{i}", "c{1..11}") for i in range(5))[2]
     note(f"a container on an overlay: {(eleven - one) / 10 * 1e3:.1f} ms")
     return (eleven - one) / 10
 
@@ -200,6 +214,8 @@ def run(bench, wanted, out):
     if "P5" in wanted:
         _clones(bench, ("tmpfs",) if smoke else ("tmpfs", "ext4", "xfs", "btrfs"))
         extras["overlay_s"] = None if smoke else _overlay(bench)
+    if "bulk" in wanted:
+        extras["bulk"] = _bulk(bench)
     if "P9" in wanted:
         extras["P9"] = _nothing_to_do(bench)
     if "P4" in wanted:

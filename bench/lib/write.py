@@ -81,6 +81,8 @@ def bar(bench, extras):
         ratio("P5", f"container from the cached root ÷ cp -a, {kind}", (kind, "8.x", c.OursWarm),
               (kind, "8.x", c.CopyArchive), must, aim)
     add("P5", "container from the cached root, overlay", extras.get("overlay_s"), " s", 0.10, 0.03)
+    for kind, how, must, aim in (("tmpfs", "overlay", 5, 1), ("xfs", "reflink", 99, 60), ("btrfs", "reflink", 99, 60)):
+        add("bulk", f"100 containers, {how} on {kind}", extras.get("bulk", {}).get(kind), " s", must, aim)
     peaks = [s.rss_bytes for (kind, _, name), samples in bench.samples.items() for s in samples
              if name == ours.name and kind == "tmpfs"]
     if peaks:
