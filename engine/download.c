@@ -10,6 +10,7 @@
 #include "mirrorpath.h"
 #include "reuse.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -160,12 +161,23 @@ static int keep_etag(struct pf_download *d, size_t index, const char *etag)
     return etag && etag[0] == '"' && !*kept ? pf_error_memory(&d->error) : 0;
 }
 
+/* What a killed update had finished is out of date: the file comes anew. It must be gone before the
+   journal speaks of its successor, lest the next run take the one for the other. */
+static int forget_finished(struct pf_download *d, const char *name)
+{
+    if (unlinkat(d->settings.folder_fd, name, 0) < 0 && errno != ENOENT)
+        return pf_error_errno(&d->error, "removing %s", name);
+    return 0;
+}
+
 static void on_validator(void *ctx, const char *url, const char *validator)
 {
     struct file *file = ctx;
     struct pf_download *d = file->download;
     const struct pf_plan_entry *entry = entry_of(file);
-    int status = pf_journal_note_begun(d->journal, entry->file, url, validator, &d->error);
+    int status = forget_finished(d, entry->file);
+    if (!status)
+        status = pf_journal_note_begun(d->journal, entry->file, url, validator, &d->error);
     if (!status)
         status = keep_etag(d, file->index, strcmp(url, entry->url) == 0 ? validator : NULL);
     if (status)

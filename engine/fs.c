@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 bool pf_fs_is_own(int fd)
@@ -257,8 +258,10 @@ int pf_fs_each_name(int dir_fd, int (*fn)(void *ctx, int dir_fd, const char *nam
  */
 #define MAX_DEPTH 64
 
-/* A script that a killed run has left behind may still be writing into its folder. */
-#define EMPTYING_TRIES 50
+/* A script that a killed run has left behind may still be writing into its folder. It is given half
+   a second. */
+#define EMPTYING_TRIES   50
+#define EMPTYING_WAIT_NS 10000000L
 
 /* The removal of everything inside one folder. */
 struct removal {
@@ -315,6 +318,16 @@ static int remove_empty(int dir_fd, const char *name)
     return unlinkat(dir_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -1;
 }
 
+/* After so many tries to remove a folder that should have been empty, errno saying why not. */
+static bool is_worth_emptying(unsigned tries)
+{
+    if (errno != ENOTEMPTY || tries == EMPTYING_TRIES)
+        return false;
+    if (tries > 1)
+        nanosleep(&(struct timespec){.tv_nsec = EMPTYING_WAIT_NS}, NULL);
+    return true;
+}
+
 static int remove_folder(struct removal *r, int dir_fd, const char *name)
 {
     pf_auto_fd int fd = open_for_removal(r, dir_fd, name);
@@ -327,7 +340,7 @@ static int remove_folder(struct removal *r, int dir_fd, const char *name)
         status = pf_fs_each_name(fd, remove_entry, r);
     for (unsigned tries = 1; status == 0; tries++) {
         status = remove_empty(dir_fd, name);
-        if (status == 0 || errno != ENOTEMPTY || tries == EMPTYING_TRIES)
+        if (status == 0 || !is_worth_emptying(tries))
             break;
         status = pf_fs_each_name(fd, remove_entry, r);
     }
@@ -368,7 +381,7 @@ int pf_fs_remove_tree(int dir_fd, const char *name, struct pf_error *err)
     int status = remove_content(fd);
     for (unsigned tries = 1; status == 0; tries++) {
         status = remove_empty(dir_fd, name);
-        if (status == 0 || errno != ENOTEMPTY || tries == EMPTYING_TRIES)
+        if (status == 0 || !is_worth_emptying(tries))
             break;
         status = remove_content(fd);
     }

@@ -184,7 +184,8 @@ static int adopt_name(void *ctx, int fd, const char *name)
     int64_t known = pf_names_find(&a->journal->files, whole_name);
     const struct state *state = known < 0 ? NULL : &a->journal->states[known];
     bool whole = state && state->done && state->size_bytes == (uint64_t)st.st_size;
-    if (part && whole && !a->have[number]) { /* killed before it got its name */
+    /* Killed before it got its name; what has the name is older. */
+    if (part && whole) {
         if (renameat(fd, name, fd, whole_name) < 0)
             return pf_error_errno(a->err, "%s", name);
         a->have[number] = true;

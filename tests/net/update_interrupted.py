@@ -133,6 +133,23 @@ class Interrupted(UpdateTest):
         self.assert_done(self.update())
         self.assert_installed(*paths)
 
+    def test_killed_while_what_is_finished_is_fetched_again(self):
+        """A finished download of one update is out of date for the next one, which is killed, too, when a part of its
+        successor, as long as itself, has come. Nobody takes the one for the other."""
+        paths = self.kill_with_bbb_finished()
+        packages = (noise_package("bbb", 25_000, seed) for seed in range(100, 200))
+        length = self.size(self.partial("bbb-1-x86_64-P1.tgz"))
+        path = self.put(next(p for p in packages if len(p[1]) == length), moment=LATER + 200)
+        self.server.add(path, Fault(stall=9_000))
+        process = self.start_build("--update")
+        self.eventually(lambda: self.size(self.partial("bbb-1-x86_64-P1.tgz.part")) >= 9_000, "a part of bbb")
+        process.kill()
+        self.wait(process)
+        self.server.release()
+        self.server.clear()
+        self.assert_done(self.update())
+        self.assert_installed(*paths)
+
     def test_killed_at_any_time(self):
         """Twenty times, each at a moment of its own in the length of an update."""
         chance = random.Random(3)

@@ -174,6 +174,26 @@ static void gives_a_whole_part_its_name(void **state)
     assert_true(has_name(temp.fd, C ".part"));
 }
 
+/* An update fetches what another one had finished: the newer one counts, however long the older is.
+ */
+static void prefers_a_whole_part_to_what_has_the_name(void **state)
+{
+    (void)state;
+    open_again();
+    assert_ok(pf_journal_note_done(journal, A, 5, &err), &err);
+    assert_ok(pf_journal_note_done(journal, B, 5, &err), &err);
+    put_file(temp.fd, A, "older");
+    put_file(temp.fd, A ".part", "newer");
+    put_file(temp.fd, B ".part", "newer");
+    put_file(temp.fd, B, "older");
+    open_again();
+    adopt();
+    assert_true(have[0] && have[1]);
+    assert_file(temp.fd, A, "newer");
+    assert_file(temp.fd, B, "newer");
+    assert_false(has_name(temp.fd, A ".part") || has_name(temp.fd, B ".part"));
+}
+
 /* A kill at any byte leaves a journal that the next run reads and goes on with. */
 static void passes_over_a_line_that_was_cut(void **state)
 {
@@ -262,6 +282,7 @@ static const struct CMUnitTest tests[] = {
     test(knows_the_validator_of_the_same_url_only),
     test(a_new_beginning_takes_the_good_end_back),
     test(gives_a_whole_part_its_name),
+    test(prefers_a_whole_part_to_what_has_the_name),
     test(passes_over_a_line_that_was_cut),
     test(passes_over_lines_of_nonsense),
     test(goes_on_behind_zeros),
