@@ -292,17 +292,17 @@ static int write_config(const struct pf_bulk_item *item, struct pf_error *err)
     return failed;
 }
 
-static void run_item(void *ctx, void *arg)
+static uint64_t run_item(void *ctx, void *arg)
 {
     struct pf_bulk *bulk = ctx;
     struct pf_bulk_item *item = arg;
     struct pf_error *err = &item->result->error;
     if (is_stopped(bulk))
-        return;
+        return 0;
     int status = wait_for_folder(item, err);
     if (status == 1) {
         *item->result = (struct pf_container_result){.state = PF_CONTAINER_KEPT};
-        return;
+        return 0;
     }
     if (!status)
         status = bulk->base.root ? make_overlay(item, err) : make_copy(item, err);
@@ -310,13 +310,14 @@ static void run_item(void *ctx, void *arg)
         status = write_config(item, err);
     item->finished = !status;
     if (!status)
-        return;
+        return 0;
     pf_target_end(&item->target);
     if (status == PF_E_NO_SPACE) {
         pf_error_context(err, "the file system of %s is full", bulk->lxcpath);
         atomic_store(&bulk->full, true);
     }
     item->result->state = status == PF_E_CANCELLED ? PF_CONTAINER_NOT_BEGUN : PF_CONTAINER_FAILED;
+    return 0;
 }
 
 static void tell(const struct pf_bulk_item *item, const char *what)
@@ -362,11 +363,12 @@ static int run_items(struct pf_bulk *bulk, struct pf_error *err)
 {
     size_t count = bulk->wish->count;
     unsigned threads = bulk->settings->jobs < count ? bulk->settings->jobs : (unsigned)count;
-    struct pf_workers *workers = pf_workers_new(threads, count, WINDOW, run_item, bulk);
+    struct pf_workers *workers = pf_workers_new(&(struct pf_workers_settings){
+        .threads = threads, .count = count, .fn = run_item, .ctx = bulk, .window = WINDOW});
     if (!workers)
         return pf_error_errno(err, "starting threads");
     for (size_t i = 0; i < count; i++)
-        pf_workers_submit(workers, i, &bulk->items[i]);
+        pf_workers_submit(workers, i, &bulk->items[i], 0);
     struct pf_bulk_item *waiting = bulk->items, *item;
     int64_t flushed_ms = pf_clock_ms();
     while ((item = pf_workers_take(workers))) {

@@ -25,9 +25,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Packages that may be staged ahead of the commits: enough to keep workers busy behind a large one,
-   few enough that their member lists stay small. */
-#define WINDOW 48
+/* Packages that may be staged ahead of the commits: so many, and large ones from further on as long
+   as the member lists of all that wait stay small. */
+#define WINDOW      48
+#define MAX_MEMBERS 200000
 
 /* One package on its way. The worker that runs it owns it, then the coordinator. */
 struct item {
@@ -70,11 +71,17 @@ static int open_stage_folder(const struct item *item, struct pf_error *err)
 {
     char name[32];
     stage_name(item, name);
-    int stage_fd = item->install->stage_fd;
-    if (mkdirat(stage_fd, name, 0700) < 0)
-        return pf_error_errno(err, "making a folder to unpack %s in", file_of(item));
-    int fd = openat(stage_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(item->install->stage_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? pf_error_errno(err, "opening the folder to unpack %s in", file_of(item)) : fd;
+}
+
+static int make_stage_folder(const struct item *item, struct pf_error *err)
+{
+    char name[32];
+    stage_name(item, name);
+    if (mkdirat(item->install->stage_fd, name, 0700) < 0)
+        return pf_error_errno(err, "making a folder to unpack %s in", file_of(item));
+    return open_stage_folder(item, err);
 }
 
 static void tell(const struct item *item, enum pf_event_type type, uint64_t bytes)
@@ -112,7 +119,7 @@ static int stage_file(const struct pf_install *install, struct item *item, struc
         openat(install->settings.folder_fd, file_of(item), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return pf_error_errno(err, "package %s", file_of(item));
-    int folder = open_stage_folder(item, err);
+    int folder = make_stage_folder(item, err);
     if (folder < 0)
         return folder;
     const struct pf_checksum *expected = &install->settings.manifest->entries[item->index].expected;
@@ -126,7 +133,21 @@ static int stage_file(const struct pf_install *install, struct item *item, struc
     return failed;
 }
 
-static void stage_item(void *ctx, void *arg)
+/* Many may wait to be committed, and descriptors are few. What it weighs meanwhile: its members. */
+static uint64_t park(struct item *item)
+{
+    pf_close_at(&item->staged->dir_fd);
+    return item->staged->members.sequence;
+}
+
+static int unpark(struct item *item, struct pf_error *err)
+{
+    int fd = open_stage_folder(item, err);
+    item->staged->dir_fd = fd < 0 ? -1 : fd;
+    return fd < 0 ? fd : 0;
+}
+
+static uint64_t stage_item(void *ctx, void *arg)
 {
     struct item *item = arg;
     struct pf_events *events = item->install->settings.events;
@@ -134,13 +155,14 @@ static void stage_item(void *ctx, void *arg)
     int64_t span = pf_span_begin(events);
     item->code = stage_file(ctx, item, &err);
     pf_span_end(events, span, "stage", file_of(item));
-    if (item->code == 0)
+    if (item->code == 0) {
         pf_span_sum(events, span, item->staged->decode_ns, "decode", file_of(item));
-    if (item->code == 0)
-        return;
+        return park(item);
+    }
     item->error = malloc(sizeof err);
     if (item->error)
         *item->error = err;
+    return 0;
 }
 
 /* Before anything is fetched: without one nothing can be installed. */
@@ -197,8 +219,14 @@ int pf_install_new(const struct pf_install_settings *settings, struct pf_install
             .root_fd = install->root_fd,
             .next_initpkg = time(NULL) - (time_t)install->item_count - 1,
         };
-        install->workers =
-            pf_workers_new(settings->jobs, install->item_count, WINDOW, stage_item, install);
+        install->workers = pf_workers_new(&(struct pf_workers_settings){
+            .threads = settings->jobs,
+            .count = install->item_count,
+            .fn = stage_item,
+            .ctx = install,
+            .window = WINDOW,
+            .max_weight = MAX_MEMBERS,
+        });
         if (!install->workers)
             failed = pf_error_errno(err, "starting the workers");
     }
@@ -213,8 +241,13 @@ int pf_install_new(const struct pf_install_settings *settings, struct pf_install
 void pf_install_ready(struct pf_install *install, size_t index)
 {
     size_t i = install->item_of[index];
-    if (i != SIZE_MAX)
-        pf_workers_submit(install->workers, i, &install->items[i]);
+    if (i == SIZE_MAX)
+        return;
+    /* What it takes to decode grows with the packed bytes. */
+    struct stat st;
+    const char *file = install->settings.manifest->entries[index].file;
+    bool known = fstatat(install->settings.folder_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    pf_workers_submit(install->workers, i, &install->items[i], known ? (uint64_t)st.st_size : 0);
 }
 
 void pf_install_give_up(struct pf_install *install)
@@ -483,6 +516,8 @@ static int finish_item(struct pf_install *install, struct item *item, struct pf_
     install->stats.decoded++;
     if (item->staged) {
         failed = check_digest(install, item, err);
+        if (!failed)
+            failed = unpark(item, err);
         if (!failed)
             failed = install_or_skip(install, item, err);
     } else {

@@ -299,32 +299,38 @@ static int write_entry(const struct tree *tree, const struct entry *entry, FILE 
     return failed;
 }
 
-static void read_entry(void *ctx, void *item)
+static uint64_t read_entry(void *ctx, void *item)
 {
     const struct tree *tree = ctx;
     struct entry *entry = item;
     if (is_cancelled(tree)) {
         pf_error_set(&entry->error, PF_E_CANCELLED, "stopped");
-        return;
+        return 0;
     }
     FILE *out = open_memstream(&entry->text, &entry->length);
     if (!out) {
         pf_error_memory(&entry->error);
-        return;
+        return 0;
     }
     if (write_entry(tree, entry, out, &entry->error))
         pf_error_context(&entry->error, "%s", entry->path);
     if (pf_fs_close_text(out, &entry->text) < 0 && !entry->error.code)
         pf_error_memory(&entry->error);
+    return 0;
 }
 
 static int add_entries(struct tree *tree, struct pf_digest *digest)
 {
-    struct pf_workers *workers =
-        pf_workers_new(tree->settings->threads, tree->count, WINDOW, read_entry, tree);
+    struct pf_workers *workers = pf_workers_new(&(struct pf_workers_settings){
+        .threads = tree->settings->threads,
+        .count = tree->count,
+        .fn = read_entry,
+        .ctx = tree,
+        .window = WINDOW,
+    });
     int failed = workers ? 0 : pf_error_errno(tree->err, "starting threads");
     for (size_t i = 0; workers && i < tree->count; i++)
-        pf_workers_submit(workers, i, &tree->entries[i]);
+        pf_workers_submit(workers, i, &tree->entries[i], 0);
     for (size_t i = 0; !failed && i < tree->count; i++) {
         struct entry *entry = pf_workers_take(workers);
         if (entry->error.code) {

@@ -122,17 +122,18 @@ static int check_path(void *ctx, const struct pf_owned *owned)
     return text ? tell_of_root(r, owned->path, owned->winner->package, pf_message(text)) : 0;
 }
 
-static void check_item(void *ctx, void *arg)
+static uint64_t check_item(void *ctx, void *arg)
 {
     const struct run *r = ctx;
     struct item *item = arg;
     struct pf_error err = {0};
     item->code = pf_packagecheck_run(&r->check, item->entry, &item->result, &err);
     if (item->code == 0)
-        return;
+        return 0;
     item->error = malloc(sizeof err);
     if (item->error)
         *item->error = err;
+    return 0;
 }
 
 static bool is_damage(int code)
@@ -204,12 +205,13 @@ static int check_packages(struct run *r)
     if (!items)
         return pf_error_memory(r->err);
     int status = choose_items(r, items, &count);
-    struct pf_workers *workers =
-        status ? NULL : pf_workers_new(r->verify->jobs, count, WINDOW, check_item, r);
+    struct pf_workers_settings pool = {
+        .threads = r->verify->jobs, .count = count, .fn = check_item, .ctx = r, .window = WINDOW};
+    struct pf_workers *workers = status ? NULL : pf_workers_new(&pool);
     if (!status && !workers)
         status = pf_error_errno(r->err, "starting the workers");
     for (size_t i = 0; !status && i < count; i++)
-        pf_workers_submit(workers, i, &items[i]);
+        pf_workers_submit(workers, i, &items[i], 0);
     for (size_t i = 0; !status && i < count; i++) {
         status = tell_of_item(r, pf_workers_take(workers));
         pf_packagecheck_end(&items[i].result);

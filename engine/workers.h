@@ -4,21 +4,38 @@
 #define PF_WORKERS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct pf_workers;
 
-/* Runs one item. Called on a worker thread, without locks; errors live in the item. */
-typedef void (*pf_work_fn)(void *ctx, void *item);
+/* Runs one item. Called on a worker thread, without locks; errors live in the item. Returns what
+   the item weighs until it is taken, in any unit; 0 where that is of no concern. */
+typedef uint64_t (*pf_work_fn)(void *ctx, void *item);
 
-/* Starts threads for `count` items numbered 0…count-1. An item runs only while it is fewer than
-   `window` numbers ahead of the next one to be taken, so that what waits is bounded; the next one
-   is always allowed to run, so nothing can stand still. threads == 0 gives the serial twin: no
-   thread is started and pf_workers_take runs the item itself. Returns NULL with errno. */
-struct pf_workers *pf_workers_new(unsigned threads, size_t count, size_t window, pf_work_fn fn,
-                                  void *ctx);
+struct pf_workers_settings {
+    unsigned threads; /* 0: the serial twin, where pf_workers_take runs the item itself */
+    size_t count;     /* items, numbered 0…count-1 */
+    pf_work_fn fn;
+    void *ctx;
 
-/* Hands item number `sequence` over: it may run from now on. Any thread, any order, once each. */
-void pf_workers_submit(struct pf_workers *workers, size_t sequence, void *item);
+    /* An item runs only while it is fewer than so many numbers ahead of the next one to be taken,
+       so that what waits is bounded; the next one itself may always run, so nothing can stand
+       still. */
+    size_t window;
+
+    /* All threads but the first run the largest of all items that are ready, wherever it stands, as
+       long as those that have run and wait weigh less than this; then the lowest in the window like
+       the first. A long item that begins late would hold up everybody, while the first thread keeps
+       whoever takes the items busy. 0: all of them run the lowest. */
+    uint64_t max_weight;
+};
+
+/* Starts the threads. Returns NULL with errno. */
+struct pf_workers *pf_workers_new(const struct pf_workers_settings *settings);
+
+/* Hands item number `sequence` over: it may run from now on. size: what tells the largest. Any
+   thread, any order, once each. */
+void pf_workers_submit(struct pf_workers *workers, size_t sequence, void *item, uint64_t size);
 
 /* Takes the items back, 0 first: waits until the next one has run. Returns NULL after
    pf_workers_stop, or when all have been taken. One thread only. */

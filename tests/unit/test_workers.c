@@ -30,7 +30,7 @@ static void *item_of(size_t number)
     return (void *)(uintptr_t)(number + 1);
 }
 
-static void work(void *ctx, void *item)
+static uint64_t work(void *ctx, void *item)
 {
     struct run *run = ctx;
     size_t number = (size_t)(uintptr_t)item - 1;
@@ -43,6 +43,7 @@ static void work(void *ctx, void *item)
         nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
     if (number % 7 == 0)
         nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    return 1;
 }
 
 static void begin(struct run *run, unsigned threads, size_t count, size_t window, uint64_t seed)
@@ -59,7 +60,8 @@ static void begin(struct run *run, unsigned threads, size_t count, size_t window
         run->order[i - 1] = run->order[j];
         run->order[j] = swap;
     }
-    run->workers = pf_workers_new(threads, count, window, work, run);
+    run->workers = pf_workers_new(&(struct pf_workers_settings){
+        .threads = threads, .count = count, .fn = work, .ctx = run, .window = window});
     assert_non_null(run->workers);
 }
 
@@ -67,7 +69,7 @@ static void *submit_all(void *arg)
 {
     struct run *run = arg;
     for (size_t i = 0; i < run->count; i++)
-        pf_workers_submit(run->workers, run->order[i], item_of(run->order[i]));
+        pf_workers_submit(run->workers, run->order[i], item_of(run->order[i]), 0);
     return NULL;
 }
 
@@ -167,22 +169,104 @@ static void runs_items_at_the_same_time(void **state)
     pf_workers_free(run.workers);
 }
 
+/* What each of two threads ran, in its order. */
+struct sequences {
+    atomic_uint threads;
+    atomic_bool hold;
+    atomic_uint started;
+    size_t ran[2][COUNT], lengths[2];
+};
+static struct sequences sequences;
+
+static uint64_t note_sequence(void *ctx, void *item)
+{
+    static _Thread_local unsigned thread;
+    struct sequences *s = ctx;
+    if (thread == 0)
+        thread = atomic_fetch_add(&s->threads, 1) + 1;
+    s->ran[thread - 1][s->lengths[thread - 1]++] = (size_t)(uintptr_t)item - 1;
+    atomic_fetch_add(&s->started, 1);
+    while (atomic_load(&s->hold))
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    return 1;
+}
+
+static struct pf_workers *begin_sequences(size_t window, uint64_t max_weight)
+{
+    sequences = (struct sequences){.hold = true};
+    struct pf_workers *workers =
+        pf_workers_new(&(struct pf_workers_settings){.threads = 2,
+                                                     .count = COUNT,
+                                                     .fn = note_sequence,
+                                                     .ctx = &sequences,
+                                                     .window = window,
+                                                     .max_weight = max_weight});
+    assert_non_null(workers);
+    return workers;
+}
+
+/* The sizes are the numbers: one thread comes from below, the other from above. */
+static void one_runs_the_lowest_the_others_the_largest(void **state)
+{
+    (void)state;
+    struct pf_workers *workers = begin_sequences(COUNT, UINT64_MAX);
+    pf_workers_submit(workers, 0, item_of(0), 0);
+    pf_workers_submit(workers, 1, item_of(1), 1);
+    wait_for(&sequences.started, 2); /* both have one: the rest comes while they are at it */
+    for (size_t i = 2; i < COUNT; i++)
+        pf_workers_submit(workers, i, item_of(i), i);
+    atomic_store(&sequences.hold, false);
+    for (size_t i = 0; i < COUNT; i++)
+        assert_ptr_equal(pf_workers_take(workers), item_of(i));
+    pf_workers_free(workers);
+    unsigned up = 0, down = 0;
+    for (unsigned t = 0; t < 2; t++) {
+        const size_t *ran = sequences.ran[t], length = sequences.lengths[t];
+        bool rises = true, falls = true;
+        for (size_t i = 2; i < length; i++) {
+            rises = rises && ran[i] > ran[i - 1];
+            falls = falls && ran[i] < ran[i - 1];
+        }
+        up += rises;
+        down += falls;
+    }
+    assert_true(up >= 1 && down >= 1);
+}
+
+/* Nothing is taken: so much may wait, then everybody keeps to the window. */
+static void runs_no_further_than_the_weight(void **state)
+{
+    (void)state;
+    struct pf_workers *workers = begin_sequences(2, 3);
+    atomic_store(&sequences.hold, false);
+    for (size_t i = 0; i < COUNT; i++)
+        pf_workers_submit(workers, i, item_of(i), i);
+    wait_for(&sequences.started, 3);
+    nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
+    assert_true(atomic_load(&sequences.started) <= 5); /* three, and those in the window */
+    for (size_t i = 0; i < COUNT; i++)
+        assert_ptr_equal(pf_workers_take(workers), item_of(i));
+    pf_workers_free(workers);
+}
+
 /* The serial twin starts no thread: the item runs on the thread that takes it. */
 static pthread_t ran_on;
 
-static void note_thread(void *ctx, void *item)
+static uint64_t note_thread(void *ctx, void *item)
 {
     (void)ctx, (void)item;
     ran_on = pthread_self();
+    return 0;
 }
 
 static void serial_twin_runs_on_the_taker(void **state)
 {
     (void)state;
     int item;
-    struct pf_workers *workers = pf_workers_new(0, 1, 1, note_thread, NULL);
+    struct pf_workers *workers =
+        pf_workers_new(&(struct pf_workers_settings){.count = 1, .fn = note_thread, .window = 1});
     ran_on = (pthread_t)0;
-    pf_workers_submit(workers, 0, &item);
+    pf_workers_submit(workers, 0, &item, 0);
     assert_true(pthread_equal(ran_on, (pthread_t)0));
     assert_ptr_equal(pf_workers_take(workers), &item);
     assert_true(pthread_equal(ran_on, pthread_self()));
@@ -202,7 +286,7 @@ static void stop_wakes_the_taker(void **state)
         pthread_t thread;
         void *taken = &run;
         begin(&run, thread_counts[t], 10, 3, 1);
-        pf_workers_submit(run.workers, 5, item_of(5));
+        pf_workers_submit(run.workers, 5, item_of(5), 0);
         assert_int_equal(pthread_create(&thread, NULL, take_one, run.workers), 0);
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
         pf_workers_stop(run.workers);
@@ -210,7 +294,7 @@ static void stop_wakes_the_taker(void **state)
         assert_int_equal(pthread_join(thread, &taken), 0);
         assert_null(taken);
         assert_null(pf_workers_take(run.workers));
-        pf_workers_submit(run.workers, 0, item_of(0)); /* no fault, and nothing runs */
+        pf_workers_submit(run.workers, 0, item_of(0), 0); /* no fault, and nothing runs */
         assert_null(pf_workers_take(run.workers));
         pf_workers_free(run.workers);
         assert_int_equal(atomic_load(&run.runs[0]), 0);
@@ -238,6 +322,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(may_have_nothing_to_do),
     cmocka_unit_test(runs_no_further_than_the_window),
     cmocka_unit_test(runs_items_at_the_same_time),
+    cmocka_unit_test(one_runs_the_lowest_the_others_the_largest),
+    cmocka_unit_test(runs_no_further_than_the_weight),
     cmocka_unit_test(serial_twin_runs_on_the_taker),
     cmocka_unit_test(stop_wakes_the_taker),
     cmocka_unit_test(free_waits_for_what_runs),
