@@ -26,9 +26,9 @@
 #include <unistd.h>
 
 /* Packages that may be staged ahead of the commits: so many, and large ones from further on as long
-   as the member lists of all that wait stay small. */
-#define WINDOW      48
-#define MAX_MEMBERS 200000
+   as all that wait takes no more memory than this. */
+#define WINDOW           48
+#define MAX_AHEAD_MEMORY (UINT64_C(32) << 20)
 
 /* One package on its way. The worker that runs it owns it, then the coordinator. */
 struct item {
@@ -133,11 +133,11 @@ static int stage_file(const struct pf_install *install, struct item *item, struc
     return failed;
 }
 
-/* Many may wait to be committed, and descriptors are few. What it weighs meanwhile: its members. */
+/* Many may wait to be committed, and descriptors are few. */
 static uint64_t park(struct item *item)
 {
     pf_close_at(&item->staged->dir_fd);
-    return item->staged->members.sequence;
+    return pf_staged_memory(item->staged);
 }
 
 static int unpark(struct item *item, struct pf_error *err)
@@ -225,7 +225,7 @@ int pf_install_new(const struct pf_install_settings *settings, struct pf_install
             .fn = stage_item,
             .ctx = install,
             .window = WINDOW,
-            .max_weight = MAX_MEMBERS,
+            .max_weight = MAX_AHEAD_MEMORY,
         });
         if (!install->workers)
             failed = pf_error_errno(err, "starting the workers");

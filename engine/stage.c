@@ -544,6 +544,16 @@ int pf_stage_package(int fd, const char *file, int dir_fd, const struct pf_stage
     return 0;
 }
 
+uint64_t pf_staged_memory(const struct pf_staged *staged)
+{
+    const struct pf_members *m = &staged->members;
+    uint64_t bytes = sizeof *staged + m->node_capacity * sizeof *m->nodes + m->text_capacity +
+                     m->index_capacity * sizeof *m->index + staged->file_list_length;
+    for (size_t i = 0; i < staged->control_count; i++)
+        bytes += sizeof staged->controls[i] + staged->controls[i].length;
+    return bytes;
+}
+
 const struct pf_control_file *pf_staged_control(const struct pf_staged *staged, const char *name)
 {
     for (size_t i = 0; i < staged->control_count; i++) {

@@ -68,6 +68,9 @@ struct pf_staged {
 int pf_stage_package(int fd, const char *file, int dir_fd, const struct pf_stage_limits *limits,
                      struct pf_staged **out, struct pf_error *err);
 
+/* The bytes of memory that it takes. */
+uint64_t pf_staged_memory(const struct pf_staged *staged);
+
 /* The control file of that name ("doinst.sh"), or NULL. */
 const struct pf_control_file *pf_staged_control(const struct pf_staged *staged, const char *name);
 

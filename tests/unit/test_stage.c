@@ -298,6 +298,19 @@ static void keeps_control_files_in_memory(void **state)
                "install/other\nusr/install/doinst.sh\n");
 }
 
+/* Names, texts and the control files, of which each may be large. */
+static void tells_the_memory_that_it_takes(void **state)
+{
+    (void)state;
+    enum { LENGTH = 100000 };
+    static char script[LENGTH + 1];
+    memset(script, '#', LENGTH);
+    stage((struct tar_member[]){{.name = "install/doinst.sh", .data = script}, {0}});
+    uint64_t bytes = pf_staged_memory(staged);
+    assert_true(bytes >= LENGTH + sizeof *staged + 2 * sizeof(struct pf_node));
+    assert_true(bytes < 2 * LENGTH);
+}
+
 static void may_have_nothing_in_it(void **state)
 {
     (void)state;
@@ -338,6 +351,7 @@ static const struct CMUnitTest tests[] = {
     test(links_hard),
     test(keeps_holes),
     test(keeps_control_files_in_memory),
+    test(tells_the_memory_that_it_takes),
     test(may_have_nothing_in_it),
     test(takes_large_files_and_padding),
 };
