@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "jsontext.h"
 #include "language.h"
+#include "line.h"
 #include "report.h"
 
 #include <inttypes.h>
@@ -83,7 +84,7 @@ static void print_value(unsigned what, const struct pf_entry *entry)
         printf("%" PRId64, entry->size_bytes);
         break;
     case PF_DIFFERS_TARGET:
-        report_escaped(stdout, entry->target);
+        line_escape(stdout, entry->target);
         break;
     case PF_DIFFERS_DEVICE:
         printf("%u:%u", major(entry->device), minor(entry->device));
@@ -99,7 +100,7 @@ static void print_difference(const struct pf_difference *d)
     const struct pf_entry *only = d->what & PF_DIFFERS_ADDED ? &d->b : &d->a;
     putchar(!one ? '!' : only == &d->b ? '+' : '-');
     putchar(' ');
-    report_escaped(stdout, *d->path ? d->path : ".");
+    line_escape(stdout, *d->path ? d->path : ".");
     if (one) {
         printf(": %s\n", _(type_word(only->mode)));
         return;
@@ -167,10 +168,10 @@ static void print_lock_difference(const struct pf_lock_difference *d)
         puts(_("the order of the files"));
         return;
     }
-    report_escaped(stdout, d->old_file ? d->old_file : d->new_file);
+    line_escape(stdout, d->old_file ? d->old_file : d->new_file);
     if (d->old_file && d->new_file && strcmp(d->old_file, d->new_file) != 0) {
         fputs(" -> ", stdout);
-        report_escaped(stdout, d->new_file);
+        line_escape(stdout, d->new_file);
     } else if (sign == '!') {
         printf(": %s", _("content"));
     }

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "jsontext.h"
 #include "language.h"
+#include "line.h"
 #include "report.h"
 
 #include <string.h>
@@ -60,7 +61,7 @@ static int on_check(void *ctx, const struct pf_check *check)
         printf("%s\n", _(check->group));
     }
     printf("  %-8s%s: ", state_word(check->state), _(check->name));
-    report_escaped(stdout, check->found);
+    line_escape(stdout, check->found);
     if (check->advice)
         printf("; %s", check->advice);
     putchar('\n');

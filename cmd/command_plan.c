@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "commands.h"
 #include "jsontext.h"
+#include "line.h"
 #include "plantree.h"
 #include "report.h"
 #include "signals.h"
@@ -33,9 +34,9 @@ static void print_lines(const struct pf_plan_file *files, size_t count)
             printf("%12s  ", "-");
         else
             printf("%12" PRId64 "  ", files[i].size_bytes);
-        report_escaped(stdout, files[i].file);
+        line_escape(stdout, files[i].file);
         fputs("  ", stdout);
-        report_escaped(stdout, files[i].url ? files[i].url : "-");
+        line_escape(stdout, files[i].url ? files[i].url : "-");
         putchar('\n');
     }
 }

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "jsontext.h"
 #include "language.h"
+#include "line.h"
 #include "report.h"
 #include "signals.h"
 
@@ -34,10 +35,10 @@ struct output {
 
 static void print_finding(const struct pf_finding *f)
 {
-    char *text = report_escaped_text(f->text);
-    char *package = f->package ? report_escaped_text(f->package) : NULL;
-    char *reason = f->reason ? report_escaped_text(f->reason) : NULL;
-    report_escaped(stdout, *f->subject ? f->subject : ".");
+    char *text = line_escaped_text(f->text);
+    char *package = f->package ? line_escaped_text(f->package) : NULL;
+    char *reason = f->reason ? line_escaped_text(f->reason) : NULL;
+    line_escape(stdout, *f->subject ? f->subject : ".");
     fputs(": ", stdout);
     if (package && reason)
         printf(_("%s (of %s); no damage: %s"), text ? text : "", package, reason);

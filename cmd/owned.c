@@ -3,7 +3,7 @@
 
 #include "jsontext.h"
 #include "language.h"
-#include "report.h"
+#include "line.h"
 
 #include <stdlib.h>
 
@@ -26,8 +26,8 @@ static const char *or_empty(const char *text)
 
 static void print_claim(const struct pf_claim *claim)
 {
-    char *package = report_escaped_text(claim->package);
-    char *target = claim->kind == PF_CLAIM_LINK ? report_escaped_text(claim->target) : NULL;
+    char *package = line_escaped_text(claim->package);
+    char *target = claim->kind == PF_CLAIM_LINK ? line_escaped_text(claim->target) : NULL;
     if (claim->kind == PF_CLAIM_LINK)
         printf(_("%s (its script links it to %s)"), or_empty(package), or_empty(target));
     else
@@ -42,7 +42,7 @@ static void print_maker(const struct pf_owned *owned)
     if (owned->configured)
         fputs(_("; configuring a container makes or changes it"), stdout);
     if (owned->scripted_by) {
-        char *script = report_escaped_text(owned->scripted_by);
+        char *script = line_escaped_text(owned->scripted_by);
         printf(_("; the script of %s names it"), or_empty(script));
         free(script);
     }
@@ -59,7 +59,7 @@ static void print_nobody(const struct pf_owned *owned)
 
 void owned_print(const struct pf_owned *owned)
 {
-    report_escaped(stdout, *owned->path ? owned->path : ".");
+    line_escape(stdout, *owned->path ? owned->path : ".");
     fputs(": ", stdout);
     if (owned->winner)
         print_claim(owned->winner);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plantree.h"
 
-#include "report.h"
+#include "line.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -104,7 +104,7 @@ static void print_line(const struct node *node, unsigned depth)
         printf("%13" PRId64 "%c  ", node->bytes, node->unsized ? '+' : ' ');
     printf("%*s", (int)depth * 2, "");
     snprintf(name, sizeof name, "%.*s", (int)node->length, node->name);
-    report_escaped(stdout, name);
+    line_escape(stdout, name);
     if (node->folder)
         printf("/  %zu files", node->files);
     putchar('\n');

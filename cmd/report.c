@@ -3,6 +3,7 @@
 
 #include "hints.h"
 #include "language.h"
+#include "line.h"
 #include "report_json.h"
 #include "report_plain.h"
 #include "screen.h"
@@ -15,7 +16,6 @@
 #include <unistd.h>
 
 /* Set once, before any other thread runs. */
-static const char *program_name = "plamo-fast";
 static const char *chosen_place;
 static int chosen_verbosity;
 static enum report_progress chosen;
@@ -23,7 +23,7 @@ static bool has_bars;
 
 void report_init(const char *program, int verbosity)
 {
-    program_name = program;
+    line_init(program);
     chosen_verbosity = verbosity;
 }
 
@@ -45,20 +45,6 @@ int report_choose(const char *word)
     return -1;
 }
 
-/* One that can move its cursor and erase. */
-static bool is_capable_terminal(void)
-{
-    const char *term = getenv("TERM");
-    return isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
-}
-
-/* https://no-color.org: set and not empty. */
-static bool wants_colour(void)
-{
-    const char *no_color = getenv("NO_COLOR");
-    return is_capable_terminal() && (!no_color || !*no_color);
-}
-
 static bool was_interrupted(void)
 {
     return signals_caught() != 0;
@@ -67,8 +53,8 @@ static bool was_interrupted(void)
 void report_begin(void)
 {
     bool bars = chosen == REPORT_AUTO || chosen == REPORT_BAR;
-    if (bars && chosen_verbosity >= 0 && is_capable_terminal())
-        has_bars = screen_begin(STDERR_FILENO, wants_colour(), was_interrupted) == 0;
+    if (bars && chosen_verbosity >= 0 && line_has_terminal())
+        has_bars = screen_begin(STDERR_FILENO, line_has_colour(), was_interrupted) == 0;
 }
 
 void report_end(void)
@@ -79,84 +65,12 @@ void report_end(void)
         report_json_end();
 }
 
-void report_escaped(FILE *stream, const char *text)
-{
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        /* C0, DEL, and C1 as UTF-8 has it. */
-        if (*p < 0x20 || *p == 0x7f) {
-            fprintf(stream, "\\x%02x", *p);
-        } else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) {
-            fprintf(stream, "\\x%02x\\x%02x", p[0], p[1]);
-            p++;
-        } else {
-            putc(*p, stream);
-        }
-    }
-}
-
-char *report_escaped_text(const char *text)
-{
-    char *escaped = NULL;
-    size_t length;
-    FILE *stream = open_memstream(&escaped, &length);
-    if (!stream)
-        return NULL;
-    report_escaped(stream, text);
-    if (fclose(stream) == 0)
-        return escaped;
-    free(escaped);
-    return NULL;
-}
-
-static void put_kind(FILE *stream, enum report_tone tone, const char *kind)
-{
-    static const char *const colours[] = {
-        [REPORT_GOOD] = "\x1b[32m", [REPORT_WARNING] = "\x1b[33m", [REPORT_ERROR] = "\x1b[1;31m"};
-    bool coloured = colours[tone] && wants_colour();
-    fprintf(stream, "%s%s%s", coloured ? colours[tone] : "", kind, coloured ? "\x1b[0m" : "");
-}
-
-static void put_line(FILE *stream, enum report_tone tone, const char *kind, const char *subject,
-                     const char *text)
-{
-    fprintf(stream, "%s: ", program_name);
-    put_kind(stream, tone, kind);
-    if (subject) {
-        report_escaped(stream, subject);
-        fputs(": ", stream);
-    }
-    report_escaped(stream, text);
-    putc('\n', stream);
-}
-
-void report_line(enum report_tone tone, const char *kind, const char *subject, const char *text)
-{
-    char *line = NULL;
-    size_t length = 0;
-    FILE *stream = open_memstream(&line, &length);
-    bool whole = false;
-    if (stream) {
-        put_line(stream, tone, kind, subject, text);
-        bool good = !ferror(stream);
-        whole = fclose(stream) == 0 && good && line;
-    }
-    if (!whole) {
-        /* Memory is short, and that is what is to be said: as it comes, over any bars. */
-        flockfile(stderr);
-        put_line(stderr, tone, kind, subject, text);
-        funlockfile(stderr);
-    } else if (!screen_print(line, length)) {
-        fwrite(line, 1, length, stderr);
-    }
-    free(line);
-}
-
 /* One line: what is wrong, and what to do. */
 static void print_error(const char *text, const char *hint)
 {
     char whole[2048];
     snprintf(whole, sizeof whole, hint ? _("%s; %s") : "%s", text, hint);
-    report_line(REPORT_ERROR, _("error: "), NULL, whole);
+    line_print(LINE_ERROR, _("error: "), NULL, whole);
 }
 
 void report_error(const char *fmt, ...)
@@ -170,7 +84,7 @@ void report_error(const char *fmt, ...)
     vsnprintf(text + length, sizeof text - (size_t)length, _(fmt), args);
     va_end(args);
     if (chosen == REPORT_JSON)
-        report_json_error(program_name, text, NULL, NULL, -1);
+        report_json_error(line_program(), text, NULL, NULL, -1);
     else
         print_error(text, NULL);
 }
@@ -214,7 +128,7 @@ int report_failure(const struct pf_error *err, int signal)
     int status = status_of(err->code, signal, &word);
     const char *hint = hints_find(err);
     if (chosen == REPORT_JSON)
-        report_json_error(program_name, err->text, hint, word, status);
+        report_json_error(line_program(), err->text, hint, word, status);
     else
         print_error(err->text, hint);
     return status;
@@ -230,7 +144,7 @@ void report_event(void *ctx, const struct pf_event *event)
 {
     (void)ctx;
     if (chosen == REPORT_JSON) {
-        report_json_event(program_name, event, chosen_verbosity);
+        report_json_event(line_program(), event, chosen_verbosity);
         return;
     }
     bool shows_progress = !has_bars && chosen != REPORT_NONE;
@@ -245,7 +159,7 @@ void report_summary(const struct pf_engine *engine)
         return;
     pf_engine_stats(engine, &stats);
     if (chosen == REPORT_JSON)
-        report_json_summary(program_name, &stats);
+        report_json_summary(line_program(), &stats);
     else
         summary_print(&stats);
 }

@@ -5,8 +5,6 @@
 
 #include "engine.h"
 
-#include <stdio.h>
-
 /* Exit statuses of both programs, as the manual lists them. */
 enum {
     EXIT_DONE = 0,
@@ -62,20 +60,5 @@ void report_summary(const struct pf_engine *engine);
 
 /* The line "tree: sha256:…" on standard output. Returns the exit status. */
 int report_tree(const char *digest);
-
-/* Writes text to stream with control characters as \xNN, so that nothing from outside reaches the
-   terminal. */
-void report_escaped(FILE *stream, const char *text);
-
-/* The same as a text of its own, for a place within a sentence. The caller frees it; NULL where
-   memory is short. */
-char *report_escaped_text(const char *text);
-
-/* How much a line matters: its colour on a terminal. */
-enum report_tone { REPORT_PLAINLY, REPORT_GOOD, REPORT_WARNING, REPORT_ERROR };
-
-/* One line "PROGRAM: KIND SUBJECT: TEXT" on stderr, in one piece, whoever else writes; above the
-   bars, if there are any. kind may be empty, subject NULL. */
-void report_line(enum report_tone tone, const char *kind, const char *subject, const char *text);
 
 #endif

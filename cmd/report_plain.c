@@ -2,7 +2,7 @@
 #include "report_plain.h"
 
 #include "language.h"
-#include "report.h"
+#include "line.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -19,7 +19,7 @@ static double now_s(void)
 
 static void say(const char *subject, const char *text)
 {
-    report_line(REPORT_PLAINLY, "", subject, text);
+    line_print(LINE_PLAIN, "", subject, text);
 }
 
 /* "fetched 12 of 60" and "installed 9 of 60": each now and then, and at its end. Events come one at
@@ -48,9 +48,8 @@ static void tell_decoding(const struct pf_event *event)
     else
         snprintf(text, sizeof text, "%.1f MB", (double)event->total / 1e6);
     if (event->type == PF_EVENT_DECODED || event->bytes == 0)
-        report_line(REPORT_PLAINLY,
-                    event->type == PF_EVENT_DECODED ? _("decoded ") : _("decoding "),
-                    event->subject, text);
+        line_print(LINE_PLAIN, event->type == PF_EVENT_DECODED ? _("decoded ") : _("decoding "),
+                   event->subject, text);
 }
 
 static void tell_progress(const struct pf_event *event, int verbosity)
@@ -75,7 +74,7 @@ static void tell_progress(const struct pf_event *event, int verbosity)
     case PF_EVENT_CLONED:
         snprintf(text, sizeof text, _("%llu entries, %.1f MB"), (unsigned long long)event->count,
                  (double)event->bytes / 1e6);
-        report_line(REPORT_PLAINLY, _("copied to "), event->subject, text);
+        line_print(LINE_PLAIN, _("copied to "), event->subject, text);
         break;
     case PF_EVENT_CONTAINER:
         say(event->subject, event->text);
@@ -95,9 +94,8 @@ void report_plain_event(const struct pf_event *event, int verbosity, bool progre
     switch (event->type) {
     case PF_EVENT_WARNING:
     case PF_EVENT_SKIPPED:
-        report_line(REPORT_WARNING,
-                    event->type == PF_EVENT_SKIPPED ? _("skipped: ") : _("warning: "),
-                    event->subject, event->text);
+        line_print(LINE_WARNING, event->type == PF_EVENT_SKIPPED ? _("skipped: ") : _("warning: "),
+                   event->subject, event->text);
         break;
     case PF_EVENT_LOCK_WAIT:
     case PF_EVENT_RETRY:
@@ -111,7 +109,7 @@ void report_plain_event(const struct pf_event *event, int verbosity, bool progre
         break;
     case PF_EVENT_SCRIPT:
         if (verbosity > 0)
-            report_line(REPORT_PLAINLY, _("script of "), event->subject, event->text);
+            line_print(LINE_PLAIN, _("script of "), event->subject, event->text);
         break;
     default:
         if (verbosity > 0 || (progress && verbosity == 0))

@@ -3,7 +3,7 @@
 
 #include "cells.h"
 #include "language.h"
-#include "report.h"
+#include "line.h"
 
 #include <stdio.h>
 
@@ -19,14 +19,14 @@ static void print_done(const struct pf_stats *stats)
              (unsigned long long)stats->shells, stats->fetch_install_s,
              (unsigned long long)stats->cloned_entries,
              stats->reflinked ? _("reflinked") : _("copied"), stats->clone_s);
-    report_line(REPORT_GOOD, _("done: "), NULL, text);
+    line_print(LINE_GOOD, _("done: "), NULL, text);
 }
 
 static void print_cache(const struct pf_stats *stats)
 {
     char text[256], amount[32], rate[32] = "";
     if (stats->root_was_cached) {
-        report_line(REPORT_PLAINLY, _("cache: "), NULL, _("the cached root was used as it is"));
+        line_print(LINE_PLAIN, _("cache: "), NULL, _("the cached root was used as it is"));
         return;
     }
     unsigned long long fetched = stats->files - stats->cached_files;
@@ -38,7 +38,7 @@ static void print_cache(const struct pf_stats *stats)
                      fetched);
     if (stats->received_bytes)
         snprintf(text + n, sizeof text - (size_t)n, ": %s%s%s", amount, *rate ? ", " : "", rate);
-    report_line(REPORT_PLAINLY, _("cache: "), NULL, text);
+    line_print(LINE_PLAIN, _("cache: "), NULL, text);
 }
 
 static void print_times(const struct pf_stats *stats)
@@ -59,7 +59,7 @@ static void print_times(const struct pf_stats *stats)
                                      used ? ", " : "", _(stages[i].stage), stages[i].seconds);
     }
     if (used)
-        report_line(REPORT_PLAINLY, _("time: "), NULL, text);
+        line_print(LINE_PLAIN, _("time: "), NULL, text);
 }
 
 void summary_print(const struct pf_stats *stats)

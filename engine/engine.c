@@ -175,7 +175,7 @@ static int ask_mirror(struct pf_engine *engine, struct pf_error *err)
     if (has < 0)
         return has;
     if (has && pf_asked_lately(&engine->settings, engine->cache->builder_fd)) {
-        pf_state_phase(engine, "the mirror has been asked lately");
+        pf_events_text(engine->events, PF_EVENT_PHASE, NULL, "the mirror has been asked lately");
         return 0;
     }
     int failed = pf_build_update(&engine->build, err);
@@ -218,7 +218,7 @@ static int hold_root(struct pf_engine *engine, struct pf_error *err)
 static int digest_cached(struct pf_engine *engine, struct pf_error *err)
 {
     const struct pf_cache *cache = engine->cache;
-    pf_state_phase(engine, "digesting the cached root");
+    pf_events_text(engine->events, PF_EVENT_PHASE, NULL, "digesting the cached root");
     int failed = pf_state_digest_tree(engine, engine->root_fd, engine->tree, err);
     return failed ? pf_error_context(err, "%s/%s", cache->base, cache->root) : 0;
 }

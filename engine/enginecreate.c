@@ -23,7 +23,7 @@ static int clone_root(struct pf_engine *engine, const struct pf_target *target, 
                                          .subject = target->root};
     struct pf_clone_result result;
     int64_t start_ms = pf_clock_ms();
-    pf_state_phase(engine, "copying the cached root");
+    pf_events_text(engine->events, PF_EVENT_PHASE, NULL, "copying the cached root");
     int64_t span = pf_span_begin(engine->events);
     int failed = pf_clone_tree(engine->root_fd, to_fd, &settings, &result, err);
     pf_span_end(engine->events, span, "clone", target->root);
@@ -70,7 +70,7 @@ static int fill_target(struct pf_engine *engine, const struct pf_target *target,
     int failed = clone_root(engine, target, folder->fd, err);
     if (!failed && target->name) {
         int64_t start_ms = pf_clock_ms();
-        pf_state_phase(engine, "configuring the root");
+        pf_events_text(engine->events, PF_EVENT_PHASE, NULL, "configuring the root");
         int64_t span = pf_span_begin(engine->events);
         failed = pf_configure_root(folder->fd, configure, engine->events, &engine->stop, err);
         engine->stats.configure_s += (double)(pf_clock_ms() - start_ms) / 1000;

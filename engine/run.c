@@ -6,7 +6,6 @@
 #include "download.h"
 #include "fs.h"
 #include "journal.h"
-#include "message.h"
 #include "pkgname.h"
 
 #include <fcntl.h>
@@ -16,11 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static void phase(const struct pf_run *run, const char *text)
-{
-    pf_events_text(run->build->events, PF_EVENT_PHASE, NULL, "%s", pf_message(text));
-}
 
 void pf_run_begin(struct pf_run *run, struct pf_build *build)
 {
@@ -223,7 +217,7 @@ int pf_run_fetch_and_install(struct pf_run *run, struct pf_error *err)
     struct pf_download *download;
     struct pf_install_stats stats = {0};
     struct pf_error install_err = {0}, download_err = {0};
-    phase(run, "fetching and installing packages");
+    pf_events_text(run->build->events, PF_EVENT_PHASE, NULL, "fetching and installing packages");
     failed = start_download(run, &download, err);
     if (!failed) {
         int installed = pf_install_run(run->install, &stats, &install_err);
@@ -243,7 +237,7 @@ int pf_run_install(struct pf_run *run, bool remove_corrupt, struct pf_error *err
     int failed = begin_install(run, remove_corrupt, &location, err);
     if (failed)
         return failed;
-    phase(run, "installing packages from the cache");
+    pf_events_text(run->build->events, PF_EVENT_PHASE, NULL, "installing packages from the cache");
     if (run->plan.count == 0) {
         run->build->stats->files += run->manifest.count;
         run->build->stats->cached_files += run->manifest.count;

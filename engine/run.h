@@ -4,7 +4,7 @@
 #ifndef PF_RUN_H
 #define PF_RUN_H
 
-#include "build.h"
+#include "buildplan.h"
 #include "error.h"
 #include "install.h"
 #include "manifest.h"

@@ -2,7 +2,6 @@
 #include "state.h"
 
 #include "fs.h"
-#include "message.h"
 #include "trash.h"
 #include "treedigest.h"
 
@@ -27,11 +26,6 @@ void pf_state_drop_root(struct pf_engine *engine)
     pf_close_at(&engine->root_fd);
     if (replaced)
         pf_trash_empty(engine->cache->base_fd, NULL);
-}
-
-void pf_state_phase(struct pf_engine *engine, const char *text)
-{
-    pf_events_text(engine->events, PF_EVENT_PHASE, NULL, "%s", pf_message(text));
 }
 
 void pf_state_arm(struct pf_engine *engine)

@@ -28,9 +28,6 @@ struct pf_engine {
     char digest[PF_LOCKFILE_TREE_SIZE]; /* of pf_engine_digest */
 };
 
-/* Tells what begins now, translated. */
-void pf_state_phase(struct pf_engine *engine, const char *text);
-
 /* A run begins: what stopped an earlier one does not count, a cancellation does. */
 void pf_state_arm(struct pf_engine *engine);
 
