@@ -5,7 +5,7 @@
 #define PF_FETCHJOB_H
 
 #include "error.h"
-#include "fetch.h"
+#include "request.h"
 #include "transfer.h"
 
 #include <stdbool.h>

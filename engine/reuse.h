@@ -6,10 +6,10 @@
 
 #include "copyfile.h"
 #include "error.h"
-#include "fetch.h"
 #include "manifest.h"
 #include "names.h"
 #include "plan.h"
+#include "request.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -5,10 +5,10 @@
 #define PF_TRANSFER_H
 
 #include "error.h"
-#include "fetch.h"
 #include "httpheader.h"
 #include "partfile.h"
 #include "ratelimit.h"
+#include "request.h"
 
 #include <curl/curl.h>
 #include <stdbool.h>
