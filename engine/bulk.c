@@ -41,6 +41,7 @@ struct pf_bulk_item {
     struct pf_target_folder target; /* that folder */
     struct pf_clone_result cloned;
     bool finished; /* and not under its name yet */
+    bool busy;     /* another run makes it */
 };
 
 /* The events of configuring, which many containers have in common: each warning once. */
@@ -221,8 +222,6 @@ static int wait_for_folder(struct pf_bulk_item *item, struct pf_error *err)
         pf_target_end(&item->target);
         nanosleep(&(struct timespec){.tv_nsec = BUSY_RETRY_MS * 1000000L}, NULL);
     }
-    if (status == 1)
-        pf_target_end(&item->target);
     return status;
 }
 
@@ -292,17 +291,15 @@ static int write_config(const struct pf_bulk_item *item, struct pf_error *err)
     return failed;
 }
 
-static uint64_t run_item(void *ctx, void *arg)
+/* status: what opening its folder gave. */
+static void make_item(struct pf_bulk_item *item, int status)
 {
-    struct pf_bulk *bulk = ctx;
-    struct pf_bulk_item *item = arg;
+    struct pf_bulk *bulk = item->bulk;
     struct pf_error *err = &item->result->error;
-    if (is_stopped(bulk))
-        return 0;
-    int status = wait_for_folder(item, err);
     if (status == 1) {
+        pf_target_end(&item->target);
         *item->result = (struct pf_container_result){.state = PF_CONTAINER_KEPT};
-        return 0;
+        return;
     }
     if (!status)
         status = bulk->base.root ? make_overlay(item, err) : make_copy(item, err);
@@ -310,13 +307,36 @@ static uint64_t run_item(void *ctx, void *arg)
         status = write_config(item, err);
     item->finished = !status;
     if (!status)
-        return 0;
+        return;
     pf_target_end(&item->target);
     if (status == PF_E_NO_SPACE) {
         pf_error_context(err, "the file system of %s is full", bulk->lxcpath);
         atomic_store(&bulk->full, true);
     }
     item->result->state = status == PF_E_CANCELLED ? PF_CONTAINER_NOT_BEGUN : PF_CONTAINER_FAILED;
+}
+
+static uint64_t run_item(void *ctx, void *arg)
+{
+    struct pf_bulk_item *item = arg;
+    if (is_stopped(ctx))
+        return 0;
+    int status = open_folder(item, &item->result->error);
+    item->busy = status == PF_E_BUSY;
+    if (item->busy) {
+        pf_target_end(&item->target);
+        item->result->error = (struct pf_error){0};
+    } else {
+        make_item(item, status);
+    }
+    return 0;
+}
+
+static uint64_t run_busy_item(void *ctx, void *arg)
+{
+    struct pf_bulk_item *item = arg;
+    if (!is_stopped(ctx))
+        make_item(item, wait_for_folder(item, &item->result->error));
     return 0;
 }
 
@@ -359,6 +379,35 @@ static void put_finished(struct pf_bulk *bulk, struct pf_bulk_item *from,
     }
 }
 
+/* Nobody waits for another run with anything finished that has not got its name: two runs of the
+   same containers would wait for each other. So what another one was making comes last, each by
+   itself. */
+static int run_busy_items(struct pf_bulk *bulk, struct pf_error *err)
+{
+    size_t count = 0;
+    struct pf_bulk_item *item;
+    for (size_t i = 0; i < bulk->wish->count; i++)
+        count += bulk->items[i].busy;
+    if (count == 0)
+        return 0;
+    struct pf_workers *worker = pf_workers_new(&(struct pf_workers_settings){
+        .threads = 1, .count = count, .fn = run_busy_item, .ctx = bulk, .window = 1});
+    if (!worker)
+        return pf_error_errno(err, "starting threads");
+    count = 0;
+    for (size_t i = 0; i < bulk->wish->count; i++) {
+        if (bulk->items[i].busy)
+            pf_workers_submit(worker, count++, &bulk->items[i], 0);
+    }
+    while ((item = pf_workers_take(worker))) {
+        if (item->result->state == PF_CONTAINER_KEPT)
+            tell(item, pf_message(N_("kept: it was there")));
+        put_finished(bulk, item, item + 1);
+    }
+    pf_workers_free(worker);
+    return 0;
+}
+
 static int run_items(struct pf_bulk *bulk, struct pf_error *err)
 {
     size_t count = bulk->wish->count;
@@ -382,7 +431,7 @@ static int run_items(struct pf_bulk *bulk, struct pf_error *err)
     }
     put_finished(bulk, waiting, bulk->items + count);
     pf_workers_free(workers);
-    return 0;
+    return run_busy_items(bulk, err);
 }
 
 /* One root for all of them, whatever an update makes of the cached one meanwhile. */

@@ -348,6 +348,36 @@ def test_twins(bulk):
     remove(bulk, "k")
 
 
+def test_another_is_at_it(bulk):
+    """What another run is making holds up nobody: the rest is made and there, then that one is waited for."""
+    for name in ("w1", "w2", "w3", "w4", "w5"):
+        other = subprocess.Popen(bulk.command(name, "--backing", "dir"), env=bulk.environment, stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        while other.poll() is None and not hidden(bulk):
+            time.sleep(0.001)
+        other.send_signal(signal.SIGSTOP)
+        if not os.path.exists(bulk.path_of(name)):
+            break
+        other.send_signal(signal.SIGCONT)
+        other.communicate()
+    else:
+        bulk.report.check(False, "no run could be stopped while it makes a container")
+        return
+    run = subprocess.Popen(bulk.command(name, "x1", "x2"), env=bulk.environment, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    end = time.monotonic() + 60
+    while run.poll() is None and time.monotonic() < end and not os.path.exists(bulk.path_of("x2")):
+        time.sleep(0.01)
+    bulk.report.check(os.path.exists(bulk.path_of("x1")) and os.path.exists(bulk.path_of("x2")), "the rest was not made")
+    bulk.report.check(run.poll() is None, "what another run makes was not waited for")
+    other.send_signal(signal.SIGCONT)
+    outputs = [process.communicate()[0].decode() for process in (other, run)]
+    bulk.report.equal([numbers_of(output) for output in outputs], [(1, 0, 0, 0), (2, 1, 0, 0)], f"two runs {outputs}")
+    bulk.report.equal([other.returncode, run.returncode], [0, 0], f"status of two runs {outputs}")
+    remove(bulk, "w")
+    remove(bulk, "x")
+
+
 def test_names(bulk):
     """Names from a file and by number."""
     words = os.path.join(bulk.folder, "words")
@@ -417,7 +447,7 @@ def main():
         bulk.starts = not reason
         try:
             for test in (test_folders, test_overlays, test_update, test_failures, test_kills, test_interrupts,
-                         test_twins, test_names, test_starts, test_reflink):
+                         test_twins, test_another_is_at_it, test_names, test_starts, test_reflink):
                 begun = time.monotonic()
                 report.note(f"{test.__name__}: {test.__doc__}")
                 test(bulk)
