@@ -70,6 +70,10 @@ class SlowPages:
     async def _connection(self, reader, writer):
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
+            if head.startswith(b"HEAD"):    # the size of a package, which is no folder
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n")
+                await writer.drain()
+                continue
             self.now += 1
             self.most = max(self.most, self.now)
             await asyncio.sleep(SLOW_PAGE_S)
