@@ -285,11 +285,16 @@ static int open_for_removal(const struct removal *r, int dir_fd, const char *nam
     return -1;
 }
 
+/* Somebody else who removes the same tree takes the same names, and may be first with this one. */
 static int move_up(struct removal *r, int dir_fd, const char *name)
 {
     char up[48];
-    snprintf(up, sizeof up, ".plamo-fast.deep.%u", r->moved++);
-    return renameat(dir_fd, name, r->top_fd, up);
+    do {
+        snprintf(up, sizeof up, ".plamo-fast.deep.%u", r->moved++);
+        if (renameat(dir_fd, name, r->top_fd, up) == 0 || errno == ENOENT)
+            return 0;
+    } while (errno == ENOTEMPTY || errno == EEXIST);
+    return -1;
 }
 
 static int remove_folder(struct removal *r, int dir_fd, const char *name);
@@ -328,6 +333,14 @@ static bool is_worth_emptying(unsigned tries)
     return true;
 }
 
+/* 1: the folder itself is gone, since somebody else is removing the same; what has its name by now
+   is not it. */
+static int remove_entries(struct removal *r, int fd)
+{
+    int status = pf_fs_each_name(fd, remove_entry, r);
+    return status < 0 && errno == ENOENT ? 1 : status;
+}
+
 static int remove_folder(struct removal *r, int dir_fd, const char *name)
 {
     pf_auto_fd int fd = open_for_removal(r, dir_fd, name);
@@ -335,19 +348,20 @@ static int remove_folder(struct removal *r, int dir_fd, const char *name)
     if (fd < 0)
         return errno == ENOENT ? 0 : -1;
     r->depth++;
-    int status = pf_fs_each_name(fd, remove_entry, r);
+    int status = remove_entries(r, fd);
     if (status < 0 && errno == EACCES && fchmod(fd, 0700) == 0)
-        status = pf_fs_each_name(fd, remove_entry, r);
+        status = remove_entries(r, fd);
     for (unsigned tries = 1; status == 0; tries++) {
         status = remove_empty(dir_fd, name);
         if (status == 0 || !is_worth_emptying(tries))
             break;
-        status = pf_fs_each_name(fd, remove_entry, r);
+        status = remove_entries(r, fd);
     }
     r->depth--;
-    return status;
+    return status < 0 ? -1 : 0;
 }
 
+/* 1: as for remove_entries. */
 static int remove_content(int fd)
 {
     struct stat st;
@@ -357,8 +371,9 @@ static int remove_content(int fd)
     unsigned before;
     do {
         before = r.moved;
-        if (pf_fs_each_name(fd, remove_entry, &r) < 0)
-            return -1;
+        int status = remove_entries(&r, fd);
+        if (status)
+            return status;
     } while (r.moved != before);
     return 0;
 }

@@ -191,6 +191,54 @@ static void *write_on(void *arg)
     return NULL;
 }
 
+/* What another process removes in the middle of it is removed. */
+static void removes_what_others_remove(void **state)
+{
+    (void)state;
+    int fd = open_folder(root, "w/gone");
+    assert_int_equal(unlinkat(root, "w/gone", AT_REMOVEDIR), 0);
+    assert_ok(pf_fs_empty_folder(fd, &err), &err);
+    put_file(root, "w/gone/not_it", "x");
+    assert_ok(pf_fs_empty_folder(fd, &err), &err);
+    assert_true(has_name(root, "w/gone/not_it"));
+    close(fd);
+}
+
+static void *remove_too(void *arg)
+{
+    struct pf_error *why = arg;
+    pf_fs_remove_tree(root, "w", why);
+    return NULL;
+}
+
+/* Deep enough to be moved up by both. */
+static void removes_beside_another(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 50; round++) {
+        for (int i = 0; i < 4; i++) {
+            char path[16];
+            snprintf(path, sizeof path, "w/%d", i);
+            int fd = open_folder(root, path);
+            for (int depth = 0; depth < 90; depth++) {
+                put_file(fd, "f", "x");
+                int below = open_folder(fd, "d");
+                close(fd);
+                fd = below;
+            }
+            close(fd);
+        }
+        pthread_t other;
+        struct pf_error why = {0};
+        assert_int_equal(pthread_create(&other, NULL, remove_too, &why), 0);
+        int status = pf_fs_remove_tree(root, "w", &err);
+        assert_int_equal(pthread_join(other, NULL), 0);
+        assert_ok(status, &err);
+        assert_ok(why.code, &why);
+        assert_false(has_name(root, "w"));
+    }
+}
+
 /* As a script does that a killed run has left behind. */
 static void removes_what_is_still_written_to(void **state)
 {
@@ -307,6 +355,8 @@ static const struct CMUnitTest tests[] = {
     test(removes_wide_and_deep_trees),
     test(crosses_into_no_other_file_system),
     test(calls_for_each_name),
+    test(removes_what_others_remove),
+    test(removes_beside_another),
     test(removes_what_is_still_written_to),
     test(closes_texts),
     test(writes_all),
