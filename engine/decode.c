@@ -242,11 +242,33 @@ static const struct codec codecs[] = {
         {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, zstd_start, zstd_step, zstd_restart, zstd_stop},
 };
 
-static void digest_input(struct pf_decode *d, size_t length)
+static void digest_input(struct pf_decode *d, size_t from, size_t length)
 {
-    pf_digest_add(d->digest, d->in, length);
+    pf_digest_add(d->digest, d->in + from, length);
     if (d->checked)
-        pf_digest_add(d->checked, d->in, length);
+        pf_digest_add(d->checked, d->in + from, length);
+}
+
+/* The file's next piece goes behind the first `have` bytes of the buffer. Returns its length, 0 at
+   the end of the file, or a code. */
+static ssize_t read_piece(struct pf_decode *d, size_t have, struct pf_error *err)
+{
+    size_t room = IN_SIZE - have;
+    int64_t there = d->limits.await ? d->limits.await(d->limits.ctx, d->in_total) : INT64_MAX;
+    if (there < 0)
+        return pf_error_set(err, PF_E_CANCELLED, "stopped");
+    if ((uint64_t)there - d->in_total < room)
+        room = (size_t)((uint64_t)there - d->in_total);
+    ssize_t n;
+    do
+        n = read(d->fd, d->in + have, room);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return pf_error_errno(err, "reading the file");
+    digest_input(d, have, (size_t)n);
+    d->in_end = have + (size_t)n;
+    d->in_total += (uint64_t)n;
+    return n;
 }
 
 /* Reads on once all that was read has been decoded. */
@@ -254,17 +276,11 @@ static int refill(struct pf_decode *d, struct pf_error *err)
 {
     if (d->in_pos < d->in_end || d->in_eof)
         return 0;
-    ssize_t n;
-    do
-        n = read(d->fd, d->in, IN_SIZE);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = read_piece(d, 0, err);
     if (n < 0)
-        return pf_error_errno(err, "reading the file");
+        return (int)n;
     d->in_pos = 0;
-    d->in_end = (size_t)n;
     d->in_eof = n == 0;
-    d->in_total += (uint64_t)n;
-    digest_input(d, (size_t)n);
     if (d->limits.on_read)
         d->limits.on_read(d->limits.ctx, d->in_total);
     return 0;
@@ -273,23 +289,14 @@ static int refill(struct pf_decode *d, struct pf_error *err)
 /* Fills the first buffer to the magic's length at least. */
 static int check_magic(struct pf_decode *d, struct pf_error *err)
 {
-    size_t have = 0;
-    while (have < d->codec->magic_length) {
-        ssize_t n = read(d->fd, d->in + have, IN_SIZE - have);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return pf_error_errno(err, "reading the file");
-        if (n == 0)
-            break;
-        have += (size_t)n;
-    }
-    d->in_end = have;
-    d->in_total = have;
-    digest_input(d, have);
-    if (have == 0)
+    ssize_t n = 1;
+    while (n > 0 && d->in_end < d->codec->magic_length)
+        n = read_piece(d, d->in_end, err);
+    if (n < 0)
+        return (int)n;
+    if (d->in_end == 0)
         return pf_error_set(err, PF_E_CORRUPT, "the file is empty");
-    if (have < d->codec->magic_length ||
+    if (d->in_end < d->codec->magic_length ||
         memcmp(d->in, d->codec->magic, d->codec->magic_length) != 0)
         return pf_error_set(err, PF_E_CORRUPT, "the file is not %s data, as its suffix says",
                             d->codec->name);

@@ -17,9 +17,12 @@ struct pf_decode_limits {
     unsigned ratio;        /* unpacked : packed, once more than ratio_free_bytes have come out */
     uint64_t ratio_free_bytes;
     unsigned threads; /* for files made of several blocks; 1: none besides the caller's */
-    void (*on_read)(void *ctx,
-                    uint64_t bytes);    /* told how much of the file was read; may be NULL */
-    void *ctx;                          /* its */
+    /* Told how much of the file was read; may be NULL. */
+    void (*on_read)(void *ctx, uint64_t bytes);
+    /* Of a file that may still be growing; NULL: it is whole. Waits until there are more than
+       `offset` bytes and returns how many; INT64_MAX: all; -1: they are not to be used. */
+    int64_t (*await)(void *ctx, uint64_t offset);
+    void *ctx;                          /* theirs */
     const struct pf_checksum *checksum; /* what the whole file must have; NULL: nothing is known */
 };
 
@@ -42,7 +45,7 @@ int pf_decode_new(int fd, enum pf_format format, const struct pf_decode_limits *
    and length of the container has been verified, the last frame was whole, and nothing but zero
    bytes followed it (RFC 1952, RFC 8878, the xz file format 1.1, bzip2), and the whole file has the
    checksum that was asked for. PF_E_CORRUPT otherwise,
-   PF_E_LIMIT where a limit was reached. */
+   PF_E_LIMIT where a limit was reached, PF_E_CANCELLED where `await` has said -1. */
 int pf_decode_next(struct pf_decode *decode, const void **data, size_t *length,
                    struct pf_error *err);
 

@@ -184,6 +184,13 @@ static void on_validator(void *ctx, const char *url, const char *validator)
         d->status = status;
 }
 
+static void on_length(void *ctx, uint64_t bytes)
+{
+    const struct file *file = ctx;
+    const struct pf_download_settings *s = &file->download->settings;
+    s->part(s->ctx, file->index, bytes);
+}
+
 /* Noted before the file gets its name: a kill in between leaves a .part that is known to be whole.
  */
 static int on_whole(void *ctx, uint64_t size_bytes, struct pf_error *err)
@@ -255,6 +262,7 @@ static int ask_for(struct pf_download *d, size_t index, bool conditional)
         .max_bytes = d->settings.exact ? (uint64_t)entry->size_bytes : 0,
         .validator = validator,
         .on_validator = on_validator,
+        .on_length = on_length,
         .on_whole = on_whole,
         .done = on_done,
         .ctx = file,

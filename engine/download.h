@@ -14,6 +14,10 @@
 /* Told, on the download's thread, that a file is whole and under its final name. */
 typedef void (*pf_download_ready_fn)(void *ctx, size_t plan_index);
 
+/* Told, on the same thread, how many bytes of a file NAME.part has; fewer than before: what it had
+   is not the file's any more. */
+typedef void (*pf_download_part_fn)(void *ctx, size_t plan_index, uint64_t bytes);
+
 /* Told once, when nothing more comes: all is there, or it failed. */
 typedef void (*pf_download_end_fn)(void *ctx, bool failed);
 
@@ -34,6 +38,7 @@ struct pf_download_settings {
     bool *same;
     struct pf_events *events;
     const atomic_bool *stop;
+    pf_download_part_fn part;
     pf_download_ready_fn ready;
     pf_download_end_fn end;
     void *ctx;

@@ -69,6 +69,8 @@ int pf_fetchjob_new_file(const struct pf_fetch_settings *settings, struct pf_rat
     t->on_whole = file->on_whole;
     t->ctx = file->ctx;
     int failed = pf_partfile_init(&t->file, file->dir_fd, file->name, err);
+    t->file.on_length = file->on_length;
+    t->file.ctx = file->ctx;
     if (!failed && short_of_memory)
         failed = pf_error_memory(err);
     if (failed)

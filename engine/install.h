@@ -6,7 +6,7 @@
 #include "error.h"
 #include "event.h"
 #include "manifest.h"
-#include "stage.h"
+#include "staging.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -14,19 +14,17 @@
 #include <stdint.h>
 
 struct pf_install_settings {
-    /* The files in install order; those that are no packages are passed over. The digest of each
-       package that was staged is filled in; where one is there already, it must be the same. Texts
-       beside the packages are read from folder_fd. */
+    struct pf_staging *staging; /* of the manifest's packages */
+    /* The digest of each package that was staged is filled in; where one is there already, it must
+       be the same. Texts beside the packages are read from folder_fd. */
     struct pf_manifest *manifest;
-    int folder_fd;                 /* where the files are */
-    const char *location;          /* the folder's path as it stands in the records */
-    int work_fd;                   /* has "root" and "stage" */
-    uint64_t packed_bytes;         /* of all package files, for who follows; 0: not known */
-    unsigned jobs;                 /* worker threads; 0: the calling thread does it all */
-    bool skip_corrupt;             /* pass over a damaged package, as the shell template does */
-    struct pf_stage_limits limits; /* of each package; cancel, names and inherits are filled in */
-    bool remove_corrupt; /* take a damaged file out of the folder: it is to be fetched again */
-    bool no_sandbox;     /* run scripts with all that this process may do */
+    int folder_fd;         /* where the files are */
+    const char *location;  /* the folder's path as it stands in the records */
+    int work_fd;           /* has "root" */
+    uint64_t packed_bytes; /* of all package files, for who follows; 0: not known */
+    bool skip_corrupt;     /* pass over a damaged package, as the shell template does */
+    bool remove_corrupt;   /* take a damaged file out of the folder: it is to be fetched again */
+    bool no_sandbox;       /* run scripts with all that this process may do */
     struct pf_events *events;
     atomic_bool *stop; /* set by anybody: everything ends soon */
 };
@@ -39,16 +37,9 @@ struct pf_install_stats {
 
 struct pf_install;
 
-/* Opens the sandbox for scripts and starts the workers. PF_E_PERMISSION where no sandbox can be
- * had. */
+/* Opens the sandbox for scripts. PF_E_PERMISSION where no sandbox can be had. */
 int pf_install_new(const struct pf_install_settings *settings, struct pf_install **out,
                    struct pf_error *err);
-
-/* The file of that index in the manifest is whole, and so are all texts. Any thread, once each. */
-void pf_install_ready(struct pf_install *install, size_t index);
-
-/* No further file will become ready. Any thread. */
-void pf_install_give_up(struct pf_install *install);
 
 /* Commits everything in order, on the calling thread, as it becomes ready. PF_E_CANCELLED where it
    was stopped or given up before the end. */

@@ -4,6 +4,7 @@
 #include "array.h"
 #include "fs.h"
 #include "names.h"
+#include "partfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -153,7 +154,7 @@ struct adoption {
 /* The plan's number of a file, also of its .part; -1: not in the plan. */
 static int64_t planned(const struct pf_plan *plan, const char *name, bool *part)
 {
-    static const char suffix[] = ".part";
+    static const char suffix[] = PF_PARTFILE_SUFFIX;
     size_t length = strlen(name);
     int64_t number = pf_names_find(&plan->files, name);
     *part = false;
@@ -196,7 +197,7 @@ static int adopt_name(void *ctx, int fd, const char *name)
     if (whole)
         return 0;
     char part_name[NAME_MAX + 1];
-    int length = snprintf(part_name, sizeof part_name, "%s.part", name);
+    int length = snprintf(part_name, sizeof part_name, "%s" PF_PARTFILE_SUFFIX, name);
     if (length < 0 || (size_t)length >= sizeof part_name)
         return pf_fs_remove_tree(fd, name, a->err);
     return renameat(fd, name, fd, part_name) < 0 ? pf_error_errno(a->err, "%s", name) : 0;

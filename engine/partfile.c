@@ -14,7 +14,7 @@
 int pf_partfile_init(struct pf_partfile *file, int dir_fd, const char *name, struct pf_error *err)
 {
     *file = (struct pf_partfile){.dir_fd = dir_fd, .fd = -1, .name = strdup(name)};
-    if (asprintf(&file->part, "%s.part", name) < 0)
+    if (asprintf(&file->part, "%s" PF_PARTFILE_SUFFIX, name) < 0)
         file->part = NULL;
     return file->name && file->part ? 0 : pf_error_memory(err);
 }
@@ -38,16 +38,23 @@ int pf_partfile_open(struct pf_partfile *file, struct pf_error *err)
     return 0;
 }
 
+static void set_length(struct pf_partfile *file, uint64_t length)
+{
+    file->length = length;
+    if (file->on_length)
+        file->on_length(file->ctx, length);
+}
+
 int pf_partfile_restart(struct pf_partfile *file, struct pf_error *err)
 {
-    file->length = 0;
+    set_length(file, 0);
     return pf_fs_set_length(file->fd, 0) < 0 ? pf_error_errno(err, "writing %s", file->part) : 0;
 }
 
 int pf_partfile_drop(struct pf_partfile *file, struct pf_error *err)
 {
     close(pf_steal_fd(&file->fd));
-    file->length = 0;
+    set_length(file, 0);
     if (unlinkat(file->dir_fd, file->part, 0) < 0 && errno != ENOENT)
         return pf_error_errno(err, "removing %s", file->part);
     return 0;
@@ -64,7 +71,7 @@ int pf_partfile_append(struct pf_partfile *file, const void *data, size_t length
         if (n < 0)
             return pf_error_errno(err, "writing %s", file->part);
         p += n;
-        file->length += (uint64_t)n;
+        set_length(file, file->length + (uint64_t)n);
         length -= (size_t)n;
     }
     return 0;

@@ -9,11 +9,16 @@
 #include <stdint.h>
 #include <time.h>
 
+#define PF_PARTFILE_SUFFIX ".part"
+
 struct pf_partfile {
     int dir_fd; /* the caller's */
     int fd;     /* -1: not open */
     char *name, *part;
     uint64_t length; /* of what is there; the next piece goes behind it */
+    /* Set by the owner: told of what is there whenever that changes. May be NULL. */
+    void (*on_length)(void *ctx, uint64_t bytes);
+    void *ctx; /* its */
 };
 
 /* Embedded; end it also after a failure. Nothing is opened yet. */

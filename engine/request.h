@@ -72,6 +72,10 @@ typedef void (*pf_fetch_validator_fn)(void *ctx, const char *url, const char *va
    filled, fails the transfer. */
 typedef int (*pf_fetch_whole_fn)(void *ctx, uint64_t size_bytes, struct pf_error *err);
 
+/* Told how many bytes of the file NAME.part has, whenever that changes; fewer than before: what it
+   had is not the file's any more. */
+typedef void (*pf_fetch_length_fn)(void *ctx, uint64_t bytes);
+
 /* A file for the folder dir_fd (the caller's, open until done): NAME.part while it comes, renamed
    to NAME when whole. What NAME.part has already is not fetched again where the server allows it
    (RFC 9110, Range and If-Range with `validator`; without one the bytes are trusted and the
@@ -89,6 +93,7 @@ struct pf_fetch_file {
     const char *copy_etag; /* or NULL: by the time */
     struct timespec copy_mtime;
     pf_fetch_validator_fn on_validator; /* each may be NULL */
+    pf_fetch_length_fn on_length;
     pf_fetch_whole_fn on_whole;
     pf_fetch_done_fn done;
     void *ctx;

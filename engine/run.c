@@ -35,16 +35,23 @@ void pf_run_end(struct pf_run *run)
 static void on_ready(void *ctx, size_t index)
 {
     struct pf_run *run = ctx;
-    if (run->install)
-        pf_install_ready(run->install, index);
+    if (run->staging)
+        pf_staging_ready(run->staging, index);
+}
+
+static void on_part(void *ctx, size_t index, uint64_t bytes)
+{
+    struct pf_run *run = ctx;
+    if (run->staging)
+        pf_staging_part(run->staging, index, bytes);
 }
 
 static void on_download_end(void *ctx, bool failed)
 {
     struct pf_run *run = ctx;
-    if (failed && run->install) {
+    if (failed && run->staging) {
         atomic_store(run->build->stop, true);
-        pf_install_give_up(run->install);
+        pf_staging_give_up(run->staging);
     }
 }
 
@@ -83,6 +90,14 @@ static uint64_t packed_bytes(const struct pf_run *run)
     return sum;
 }
 
+static void stop_install(struct pf_run *run)
+{
+    pf_staging_free(run->staging);
+    pf_install_free(run->install);
+    run->staging = NULL;
+    run->install = NULL;
+}
+
 static int begin_install(struct pf_run *run, bool remove_corrupt, char **location,
                          struct pf_error *err)
 {
@@ -92,22 +107,36 @@ static int begin_install(struct pf_run *run, bool remove_corrupt, char **locatio
         *location = NULL;
         return pf_error_memory(err);
     }
+    struct pf_staging_settings staging = {
+        .manifest = &run->manifest,
+        .folder_fd = run->folder_fd,
+        .work_fd = run->work_fd,
+        .jobs = s->jobs == 1 ? 0 : s->jobs,
+        .limits = pf_run_stage_limits(&s->limits),
+        .events = build->events,
+        .stop = build->stop,
+    };
+    run->install_start_ms = pf_clock_ms();
+    int failed = pf_staging_new(&staging, &run->staging, err);
+    if (failed)
+        return failed;
     struct pf_install_settings settings = {
+        .staging = run->staging,
         .manifest = &run->manifest,
         .folder_fd = run->folder_fd,
         .location = *location,
         .work_fd = run->work_fd,
         .packed_bytes = packed_bytes(run),
-        .limits = pf_run_stage_limits(&s->limits),
-        .jobs = s->jobs == 1 ? 0 : s->jobs,
         .skip_corrupt = s->skip_corrupt,
         .remove_corrupt = remove_corrupt,
         .no_sandbox = s->no_sandbox,
         .events = build->events,
         .stop = build->stop,
     };
-    run->install_start_ms = pf_clock_ms();
-    return pf_install_new(&settings, &run->install, err);
+    failed = pf_install_new(&settings, &run->install, err);
+    if (failed)
+        stop_install(run);
+    return failed;
 }
 
 static void end_install(struct pf_run *run, const struct pf_install_stats *stats)
@@ -117,8 +146,7 @@ static void end_install(struct pf_run *run, const struct pf_install_stats *stats
     all->installed += stats->installed;
     all->shells += stats->shells;
     all->install_s += (double)(pf_clock_ms() - run->install_start_ms) / 1000;
-    pf_install_free(run->install);
-    run->install = NULL;
+    stop_install(run);
 }
 
 /* What failed first is what the user hears; that others were stopped because of it is no news. */
@@ -141,6 +169,8 @@ static int manifest_of_plan(const struct pf_plan *plan, struct pf_manifest *mani
         entry->file = strdup(plan->entries[i].file);
         entry->url = strdup(plan->entries[i].url);
         entry->expected = plan->entries[i].checksum;
+        int64_t about = pf_plan_about_bytes(&plan->entries[i]);
+        entry->size_bytes = about < 0 ? 0 : (uint64_t)about;
         if (!entry->file || !entry->url)
             failed = pf_error_memory(err);
     }
@@ -182,6 +212,7 @@ static int start_download(struct pf_run *run, struct pf_download **download, str
         .same = run->same,
         .events = build->events,
         .stop = build->stop,
+        .part = on_part,
         .ready = on_ready,
         .end = on_download_end,
         .ctx = run,
@@ -243,7 +274,7 @@ int pf_run_install(struct pf_run *run, bool remove_corrupt, struct pf_error *err
         run->build->stats->cached_files += run->manifest.count;
     }
     for (size_t i = 0; i < run->manifest.count; i++)
-        pf_install_ready(run->install, i);
+        pf_staging_ready(run->staging, i);
     failed = pf_install_run(run->install, &stats, err);
     end_install(run, &stats);
     return failed;

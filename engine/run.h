@@ -10,6 +10,7 @@
 #include "manifest.h"
 #include "plan.h"
 #include "stage.h"
+#include "staging.h"
 
 #include <stdbool.h>
 
@@ -17,7 +18,8 @@ struct pf_run {
     struct pf_build *build;
     struct pf_plan plan; /* empty where the packages are in the cache */
     struct pf_manifest manifest;
-    struct pf_install *install; /* NULL while packages are only fetched */
+    struct pf_staging *staging; /* NULL while packages are only fetched */
+    struct pf_install *install; /* likewise */
     int64_t install_start_ms;
     int folder_fd; /* where the packages are, or come to; -1: not open */
     int work_fd;   /* likewise */

@@ -527,12 +527,11 @@ int pf_stage_package(int fd, const char *file, int dir_fd, const struct pf_stage
     int failed = 0;
     if (pf_pkgname_parse(file, &staged->name) < 0)
         failed = pf_error_set(err, PF_E_CORRUPT, "the name is not a package's");
-    else if (fstat(fd, &st) < 0)
-        failed = pf_error_errno(err, "reading it");
-    if (!failed) {
-        staged->packed_bytes = (uint64_t)st.st_size;
+    if (!failed)
         failed = run_stage(&s, fd);
-    }
+    /* It may have grown until it was read to its end. */
+    if (!failed && fstat(fd, &st) < 0)
+        failed = pf_error_errno(err, "reading it");
     pf_close_at(&s.parent_fd);
     pf_tarread_free(s.tar);
     if (failed) {
@@ -540,6 +539,7 @@ int pf_stage_package(int fd, const char *file, int dir_fd, const struct pf_stage
         pf_error_context(err, "package %s", file);
         return failed;
     }
+    staged->packed_bytes = (uint64_t)st.st_size;
     *out = staged;
     return 0;
 }

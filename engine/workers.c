@@ -12,6 +12,18 @@ struct slot {
     enum slot_state state;
     void *item;
     uint64_t size, weight;
+    uint64_t there; /* bytes of an item that is still coming */
+    bool whole;     /* it was submitted */
+    bool fed;       /* its number is among those in `fed` */
+    bool tried;     /* it has been begun once before it was whole, which is enough */
+    bool dropped;   /* what was there when it began is not its any more */
+};
+
+/* Numbers of what is ready, or was; what goes before all others is on top. */
+struct heap {
+    size_t *numbers;
+    size_t count;
+    bool (*before)(const struct slot *slots, size_t a, size_t b);
 };
 
 struct pf_workers {
@@ -19,86 +31,134 @@ struct pf_workers {
     unsigned thread_count;
     pthread_t *threads;
     pthread_mutex_t mutex;
-    pthread_cond_t can_run; /* a slot became ready, the window moved, or stop */
+    pthread_cond_t can_run; /* a slot became ready or got more, the window moved, or stop */
     pthread_cond_t has_run; /* a slot has run or (serial twin) became ready, or stop */
     /* All below: under mutex. */
     struct slot *slots;
     size_t taken;    /* items given back so far: the next one has this number */
-    size_t scanned;  /* every slot below it is running or has run */
+    size_t unbegun;  /* items that are neither running nor have run */
     uint64_t weight; /* of what has run and was not taken */
     unsigned begun;  /* threads that have come to life */
-    size_t *heap;    /* numbers of what is ready, or was; the largest on top */
-    size_t heap_count;
+    struct heap lowest, largest;
+    size_t *fed; /* numbers of items that are still coming; no more than come at a time */
+    size_t fed_count;
     bool stop;
 };
 
-static bool is_larger(const struct pf_workers *w, size_t a, size_t b)
+static bool is_lower(const struct slot *slots, size_t a, size_t b)
 {
-    return w->slots[w->heap[a]].size > w->slots[w->heap[b]].size;
+    (void)slots;
+    return a < b;
 }
 
-static void swap(struct pf_workers *w, size_t a, size_t b)
+static bool is_larger(const struct slot *slots, size_t a, size_t b)
 {
-    size_t number = w->heap[a];
-    w->heap[a] = w->heap[b];
-    w->heap[b] = number;
+    return slots[a].size > slots[b].size;
 }
 
-static void heap_push(struct pf_workers *w, size_t number)
+static bool goes_before(const struct pf_workers *w, const struct heap *heap, size_t a, size_t b)
 {
-    size_t i = w->heap_count++;
-    w->heap[i] = number;
-    for (; i > 0 && is_larger(w, i, (i - 1) / 2); i = (i - 1) / 2)
-        swap(w, i, (i - 1) / 2);
+    return heap->before(w->slots, heap->numbers[a], heap->numbers[b]);
 }
 
-static void heap_pop(struct pf_workers *w)
+static void swap(struct heap *heap, size_t a, size_t b)
 {
-    w->heap[0] = w->heap[--w->heap_count];
-    for (size_t i = 0, child; (child = 2 * i + 1) < w->heap_count; i = child) {
-        if (child + 1 < w->heap_count && is_larger(w, child + 1, child))
+    size_t number = heap->numbers[a];
+    heap->numbers[a] = heap->numbers[b];
+    heap->numbers[b] = number;
+}
+
+static void heap_push(const struct pf_workers *w, struct heap *heap, size_t number)
+{
+    size_t i = heap->count++;
+    heap->numbers[i] = number;
+    for (; i > 0 && goes_before(w, heap, i, (i - 1) / 2); i = (i - 1) / 2)
+        swap(heap, i, (i - 1) / 2);
+}
+
+static void heap_pop(const struct pf_workers *w, struct heap *heap)
+{
+    heap->numbers[0] = heap->numbers[--heap->count];
+    for (size_t i = 0, child; (child = 2 * i + 1) < heap->count; i = child) {
+        if (child + 1 < heap->count && goes_before(w, heap, child + 1, child))
             child++;
-        if (!is_larger(w, child, i))
+        if (!goes_before(w, heap, child, i))
             return;
-        swap(w, i, child);
+        swap(heap, i, child);
     }
 }
 
-/* Of what is ready, or count. */
-static size_t find_largest(struct pf_workers *w)
+/* May that one run now, by what waits already? */
+static bool is_allowed(const struct pf_workers *w, size_t number)
 {
-    while (w->heap_count > 0 && w->slots[w->heap[0]].state != SLOT_READY)
-        heap_pop(w);
-    return w->heap_count > 0 ? w->heap[0] : w->settings.count;
+    return number - w->taken < w->settings.window || w->weight < w->settings.max_weight;
 }
 
-/* The lowest ready item within the window, or count. Plan order keeps the commits fed. */
-static size_t find_lowest(struct pf_workers *w)
+/* The first of what is ready, or count. */
+static size_t find_first(const struct pf_workers *w, struct heap *heap)
 {
-    size_t count = w->settings.count, window = w->settings.window;
-    size_t end = window < count - w->taken ? w->taken + window : count;
-    for (size_t i = w->scanned; i < end; i++) {
-        if (w->slots[i].state == SLOT_READY)
-            return i;
-    }
-    return count;
+    while (heap->count > 0 && w->slots[heap->numbers[0]].state != SLOT_READY)
+        heap_pop(w, heap);
+    return heap->count > 0 ? heap->numbers[0] : w->settings.count;
 }
 
-/* The item to run next, or count. */
+/* The item to run next, or count. Plan order keeps the commits fed. */
 static size_t find_ready(struct pf_workers *w, bool largest)
 {
     size_t count = w->settings.count;
-    while (w->scanned < count && w->slots[w->scanned].state >= SLOT_RUNNING)
-        w->scanned++;
-    return largest && w->weight < w->settings.max_weight ? find_largest(w) : find_lowest(w);
+    size_t number = largest ? find_first(w, &w->largest) : count;
+    if (number == count || !is_allowed(w, number))
+        number = find_first(w, &w->lowest);
+    return number < count && is_allowed(w, number) ? number : count;
 }
 
-static void run(struct pf_workers *w, struct slot *slot)
+/* Of what is still coming the largest that may be begun, or count. */
+static size_t find_fed(struct pf_workers *w)
 {
+    size_t found = w->settings.count;
+    for (size_t i = 0; i < w->fed_count;) {
+        size_t number = w->fed[i];
+        struct slot *slot = &w->slots[number];
+        if (slot->state != SLOT_EMPTY || slot->tried || slot->there == 0) {
+            slot->fed = false;
+            w->fed[i] = w->fed[--w->fed_count];
+            continue;
+        }
+        if (is_allowed(w, number) &&
+            (found == w->settings.count || is_larger(w->slots, number, found)))
+            found = number;
+        i++;
+    }
+    return found;
+}
+
+static void make_ready(struct pf_workers *w, size_t number)
+{
+    w->slots[number].state = SLOT_READY;
+    if (w->thread_count == 0)
+        return;
+    heap_push(w, &w->lowest, number);
+    if (w->settings.max_weight)
+        heap_push(w, &w->largest, number);
+}
+
+static void run(struct pf_workers *w, size_t number)
+{
+    struct slot *slot = &w->slots[number];
     slot->state = SLOT_RUNNING;
+    slot->tried |= !slot->whole;
+    slot->dropped = false;
+    w->unbegun--;
     pthread_mutex_unlock(&w->mutex);
     uint64_t weight = w->settings.fn(w->settings.ctx, slot->item);
     pthread_mutex_lock(&w->mutex);
+    if (weight == PF_WORK_AGAIN) {
+        w->unbegun++;
+        slot->state = SLOT_EMPTY;
+        if (slot->whole)
+            make_ready(w, number);
+        return;
+    }
     slot->state = SLOT_RUN;
     slot->weight = weight;
     w->weight += weight;
@@ -112,14 +172,16 @@ static void *worker_main(void *arg)
     pthread_mutex_lock(&w->mutex);
     bool largest = w->begun++ > 0;
     while (!w->stop && w->taken < count) {
-        size_t i = find_ready(w, largest);
-        if (i < count)
-            run(w, &w->slots[i]);
-        else if (w->scanned == count)
+        size_t number = find_ready(w, largest);
+        if (number == count)
+            number = find_fed(w);
+        if (number < count)
+            run(w, number);
+        else if (w->unbegun == 0)
             break;
         else
             pthread_cond_wait(&w->can_run, &w->mutex);
-        if (w->scanned == count)
+        if (w->unbegun == 0)
             pthread_cond_broadcast(&w->can_run);
     }
     pthread_mutex_unlock(&w->mutex);
@@ -139,9 +201,14 @@ struct pf_workers *pf_workers_new(const struct pf_workers_settings *settings)
     pthread_cond_init(&w->can_run, NULL);
     pthread_cond_init(&w->has_run, NULL);
     w->slots = calloc(count ? count : 1, sizeof *w->slots);
-    w->heap = calloc(count ? count : 1, sizeof *w->heap);
+    w->unbegun = count;
+    w->lowest.before = is_lower;
+    w->lowest.numbers = calloc(count ? count : 1, sizeof *w->lowest.numbers);
+    w->largest.before = is_larger;
+    w->largest.numbers = calloc(count ? count : 1, sizeof *w->largest.numbers);
+    w->fed = calloc(count ? count : 1, sizeof *w->fed);
     w->threads = calloc(threads ? threads : 1, sizeof *w->threads);
-    if (!w->slots || !w->heap || !w->threads)
+    if (!w->slots || !w->lowest.numbers || !w->largest.numbers || !w->fed || !w->threads)
         goto fail;
     for (; w->thread_count < threads; w->thread_count++) {
         int failed = pthread_create(&w->threads[w->thread_count], NULL, worker_main, w);
@@ -161,14 +228,61 @@ fail:;
 void pf_workers_submit(struct pf_workers *w, size_t sequence, void *item, uint64_t size)
 {
     pthread_mutex_lock(&w->mutex);
-    w->slots[sequence] = (struct slot){.state = SLOT_READY, .item = item, .size = size};
-    if (w->settings.max_weight)
-        heap_push(w, sequence);
+    struct slot *slot = &w->slots[sequence];
+    slot->item = item;
+    slot->size = size;
+    slot->whole = true;
+    if (slot->state == SLOT_EMPTY)
+        make_ready(w, sequence);
     /* Which of them waits for just this one nobody knows. */
     pthread_cond_broadcast(&w->can_run);
     if (w->thread_count == 0)
         pthread_cond_signal(&w->has_run);
     pthread_mutex_unlock(&w->mutex);
+}
+
+void pf_workers_feed(struct pf_workers *w, size_t sequence, void *item, uint64_t there,
+                     uint64_t size)
+{
+    if (w->thread_count == 0)
+        return;
+    pthread_mutex_lock(&w->mutex);
+    struct slot *slot = &w->slots[sequence];
+    slot->dropped |= there < slot->there;
+    slot->there = there;
+    if (slot->state == SLOT_EMPTY) {
+        slot->item = item;
+        slot->size = size > there ? size : there;
+        if (!slot->fed)
+            w->fed[w->fed_count++] = sequence;
+        slot->fed = true;
+    }
+    pthread_cond_broadcast(&w->can_run);
+    pthread_mutex_unlock(&w->mutex);
+}
+
+int64_t pf_workers_await(struct pf_workers *w, size_t sequence, uint64_t offset)
+{
+    const struct slot *slot = &w->slots[sequence];
+    int64_t there = 0;
+    pthread_mutex_lock(&w->mutex);
+    while (there == 0) {
+        size_t number = w->settings.count;
+        if (slot->dropped)
+            there = -1;
+        else if (slot->whole)
+            there = INT64_MAX;
+        else if (w->stop)
+            there = -1;
+        else if ((number = find_ready(w, false)) < w->settings.count)
+            run(w, number);
+        else if (slot->there > offset)
+            there = (int64_t)slot->there;
+        else
+            pthread_cond_wait(&w->can_run, &w->mutex);
+    }
+    pthread_mutex_unlock(&w->mutex);
+    return there;
 }
 
 void *pf_workers_take(struct pf_workers *w)
@@ -214,6 +328,8 @@ void pf_workers_free(struct pf_workers *w)
     pthread_mutex_destroy(&w->mutex);
     free(w->threads);
     free(w->slots);
-    free(w->heap);
+    free(w->lowest.numbers);
+    free(w->largest.numbers);
+    free(w->fed);
     free(w);
 }

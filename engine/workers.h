@@ -9,8 +9,12 @@
 struct pf_workers;
 
 /* Runs one item. Called on a worker thread, without locks; errors live in the item. Returns what
-   the item weighs until it is taken, in any unit; 0 where that is of no concern. */
+   the item weighs until it is taken, in any unit; 0 where that is of no concern. Or PF_WORK_AGAIN,
+   where it was begun before it was whole, and in vain: it runs once more when it has been
+   submitted. */
 typedef uint64_t (*pf_work_fn)(void *ctx, void *item);
+
+#define PF_WORK_AGAIN UINT64_MAX
 
 struct pf_workers_settings {
     unsigned threads; /* 0: the serial twin, where pf_workers_take runs the item itself */
@@ -18,15 +22,14 @@ struct pf_workers_settings {
     pf_work_fn fn;
     void *ctx;
 
-    /* An item runs only while it is fewer than so many numbers ahead of the next one to be taken,
-       so that what waits is bounded; the next one itself may always run, so nothing can stand
-       still. */
+    /* What waits is bounded: an item runs only while those that have run and wait weigh less than
+       max_weight together, or while it is fewer than `window` numbers ahead of the next one to be
+       taken. That one itself may always run, so nothing can stand still. */
     size_t window;
 
-    /* All threads but the first run the largest of all items that are ready, wherever it stands, as
-       long as those that have run and wait weigh less than this; then the lowest in the window like
-       the first. A long item that begins late would hold up everybody, while the first thread keeps
-       whoever takes the items busy. 0: all of them run the lowest. */
+    /* 0: only the window counts, and all threads run the lowest item that is ready. Else all
+       threads but the first run the largest: a long item that begins late would hold up everybody,
+       while the first thread keeps whoever takes the items busy. */
     uint64_t max_weight;
 };
 
@@ -36,6 +39,18 @@ struct pf_workers *pf_workers_new(const struct pf_workers_settings *settings);
 /* Hands item number `sequence` over: it may run from now on. size: what tells the largest. Any
    thread, any order, once each. */
 void pf_workers_submit(struct pf_workers *workers, size_t sequence, void *item, uint64_t size);
+
+/* Of an item that is still coming, `there` bytes can be worked on, of about `size`; fewer than
+   before: what there was is not its any more. A thread with nothing else to do may begin with it.
+   Any thread, one for each item, until it is submitted. */
+void pf_workers_feed(struct pf_workers *workers, size_t sequence, void *item, uint64_t there,
+                     uint64_t size);
+
+/* Called while item `sequence` runs, by its fn: waits until more than `offset` bytes of it are
+   there and returns how many; INT64_MAX: it is whole (at once for an item that was so when it
+   began); -1: what has been worked on is of no use any more, or stop. Meanwhile, and before,
+   further items run on this thread as they become ready: who waits for bytes holds up nobody. */
+int64_t pf_workers_await(struct pf_workers *workers, size_t sequence, uint64_t offset);
 
 /* Takes the items back, 0 first: waits until the next one has run. Returns NULL after
    pf_workers_stop, or when all have been taken. One thread only. */

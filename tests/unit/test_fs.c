@@ -215,13 +215,12 @@ static void *remove_too(void *arg)
 static void removes_beside_another(void **state)
 {
     (void)state;
-    for (int round = 0; round < 50; round++) {
+    for (int round = 0; round < 6; round++) {
         for (int i = 0; i < 4; i++) {
             char path[16];
             snprintf(path, sizeof path, "w/%d", i);
             int fd = open_folder(root, path);
-            for (int depth = 0; depth < 90; depth++) {
-                put_file(fd, "f", "x");
+            for (int depth = 0; depth < 70; depth++) {
                 int below = open_folder(fd, "d");
                 close(fd);
                 fd = below;

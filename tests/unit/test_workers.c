@@ -316,6 +316,159 @@ static void free_waits_for_what_runs(void **state)
     assert_int_equal(atomic_load(&run.started), 2);
 }
 
+/* Items that come piece by piece: a fn that follows each to its end. */
+struct following {
+    struct pf_workers *workers;
+    atomic_uint begun, again, done;
+    atomic_llong there; /* what was last said of the one that is followed */
+    atomic_uint whole_runs[COUNT];
+};
+
+static uint64_t follow(void *ctx, void *item)
+{
+    struct following *f = ctx;
+    size_t number = (size_t)(uintptr_t)item - 1;
+    int64_t there = 0;
+    atomic_fetch_add(&f->begun, 1);
+    do {
+        there = pf_workers_await(f->workers, number, (uint64_t)there);
+        if (there != INT64_MAX)
+            atomic_store(&f->there, there);
+    } while (there >= 0 && there < INT64_MAX);
+    if (there < 0) {
+        atomic_fetch_add(&f->again, 1);
+        return PF_WORK_AGAIN;
+    }
+    atomic_fetch_add(&f->whole_runs[number], 1);
+    atomic_fetch_add(&f->done, 1);
+    return 1;
+}
+
+static void begin_following(struct following *f, unsigned threads, size_t count)
+{
+    memset(f, 0, sizeof *f);
+    f->workers = pf_workers_new(&(struct pf_workers_settings){
+        .threads = threads, .count = count, .fn = follow, .ctx = f, .window = 1, .max_weight = 8});
+    assert_non_null(f->workers);
+}
+
+static void wait_for_bytes(struct following *f, long long wanted)
+{
+    for (int i = 0; i < 20000 && atomic_load(&f->there) != wanted; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    assert_int_equal(atomic_load(&f->there), wanted);
+}
+
+static void begins_what_is_still_coming(void **state)
+{
+    (void)state;
+    static struct following f;
+    begin_following(&f, 2, 1);
+    pf_workers_feed(f.workers, 0, item_of(0), 10, 40);
+    wait_for_bytes(&f, 10);
+    pf_workers_feed(f.workers, 0, item_of(0), 25, 40);
+    wait_for_bytes(&f, 25);
+    assert_int_equal(atomic_load(&f.done), 0);
+    pf_workers_submit(f.workers, 0, item_of(0), 40);
+    assert_ptr_equal(pf_workers_take(f.workers), item_of(0));
+    assert_int_equal(atomic_load(&f.begun), 1);
+    pf_workers_free(f.workers);
+}
+
+/* The only thread waits for bytes of the third; what becomes ready meanwhile is run by it. */
+static void runs_others_while_it_waits(void **state)
+{
+    (void)state;
+    static struct following f;
+    begin_following(&f, 1, 3);
+    pf_workers_feed(f.workers, 2, item_of(2), 7, 0);
+    wait_for_bytes(&f, 7);
+    for (size_t i = 0; i < 2; i++) {
+        pf_workers_submit(f.workers, i, item_of(i), 1);
+        assert_ptr_equal(pf_workers_take(f.workers), item_of(i));
+    }
+    assert_int_equal(atomic_load(&f.whole_runs[2]), 0);
+    pf_workers_submit(f.workers, 2, item_of(2), 9);
+    assert_ptr_equal(pf_workers_take(f.workers), item_of(2));
+    assert_int_equal(atomic_load(&f.begun), 3);
+    pf_workers_free(f.workers);
+}
+
+/* It came anew: what was done is of no use, and it is run once more only when it is whole. */
+static void begins_again_what_was_in_vain(void **state)
+{
+    (void)state;
+    static struct following f;
+    begin_following(&f, 2, 2);
+    pf_workers_feed(f.workers, 0, item_of(0), 10, 40);
+    wait_for_bytes(&f, 10);
+    pf_workers_feed(f.workers, 0, item_of(0), 0, 40);
+    wait_for(&f.again, 1);
+    pf_workers_feed(f.workers, 0, item_of(0), 30, 40);
+    pf_workers_feed(f.workers, 1, item_of(1), 5, 40);
+    wait_for_bytes(&f, 5); /* the other one is begun, not this one again */
+    assert_int_equal(atomic_load(&f.begun), 2);
+    for (size_t i = 0; i < 2; i++)
+        pf_workers_submit(f.workers, i, item_of(i), 40);
+    for (size_t i = 0; i < 2; i++)
+        assert_ptr_equal(pf_workers_take(f.workers), item_of(i));
+    assert_int_equal(atomic_load(&f.begun), 3);
+    assert_int_equal(atomic_load(&f.whole_runs[0]), 1);
+    pf_workers_free(f.workers);
+}
+
+static void stop_wakes_who_waits_for_bytes(void **state)
+{
+    (void)state;
+    static struct following f;
+    begin_following(&f, 2, 2);
+    pf_workers_feed(f.workers, 1, item_of(1), 10, 40);
+    wait_for_bytes(&f, 10);
+    pf_workers_stop(f.workers);
+    pf_workers_free(f.workers);
+    assert_int_equal(atomic_load(&f.again), 1);
+}
+
+/* Eight come at a time, by random pieces, some of them anew from the beginning. */
+static void *feed_all(void *arg)
+{
+    struct following *f = arg;
+    uint64_t seed = 5, there[COUNT] = {0};
+    size_t coming[8], count = 0, next = 0;
+    while (next < COUNT || count > 0) {
+        while (count < 8 && next < COUNT)
+            coming[count++] = next++;
+        size_t i = random_below(&seed, (uint32_t)count), number = coming[i];
+        uint32_t what = random_below(&seed, 10);
+        if (what == 0) {
+            pf_workers_submit(f->workers, number, item_of(number), there[number]);
+            coming[i] = coming[--count];
+        } else {
+            there[number] = what == 1 ? 0 : there[number] + what;
+            pf_workers_feed(f->workers, number, item_of(number), there[number], what * 10);
+        }
+    }
+    return NULL;
+}
+
+static void follows_whatever_comes(void **state)
+{
+    (void)state;
+    static struct following f;
+    for (size_t t = 0; t < sizeof thread_counts / sizeof *thread_counts; t++) {
+        pthread_t thread;
+        begin_following(&f, thread_counts[t], COUNT);
+        assert_int_equal(pthread_create(&thread, NULL, feed_all, &f), 0);
+        for (size_t i = 0; i < COUNT; i++) {
+            assert_ptr_equal(pf_workers_take(f.workers), item_of(i));
+            assert_int_equal(atomic_load(&f.whole_runs[i]), 1);
+        }
+        pthread_join(thread, NULL);
+        pf_workers_free(f.workers);
+        assert_int_equal(atomic_load(&f.done), COUNT);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(gives_back_in_sequence_order),
     cmocka_unit_test(takes_items_that_were_all_submitted_before),
@@ -324,6 +477,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(runs_items_at_the_same_time),
     cmocka_unit_test(one_runs_the_lowest_the_others_the_largest),
     cmocka_unit_test(runs_no_further_than_the_weight),
+    cmocka_unit_test(begins_what_is_still_coming),
+    cmocka_unit_test(runs_others_while_it_waits),
+    cmocka_unit_test(begins_again_what_was_in_vain),
+    cmocka_unit_test(stop_wakes_who_waits_for_bytes),
+    cmocka_unit_test(follows_whatever_comes),
     cmocka_unit_test(serial_twin_runs_on_the_taker),
     cmocka_unit_test(stop_wakes_the_taker),
     cmocka_unit_test(free_waits_for_what_runs),
