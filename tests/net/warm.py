@@ -38,7 +38,7 @@ class Warm(NetTest):
     def test_cold_build_says_what_it_did(self):
         result = self.build()
         self.assert_work(result, decoded=3, installed=3, shells=0, requests=5)
-        page = self.server.asked()[0]
+        [page] = self.server.asked("")
         self.assertEqual(result.summary["bytes"], page.sent + sum(os.path.getsize(self.mirror + p) for p in self.paths))
         self.assertEqual(self.server.asked(method="HEAD"), [])
 
