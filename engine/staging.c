@@ -144,7 +144,7 @@ static int open_package(const struct pf_staging *staging, const char *file)
 /* On a worker: nothing here touches the root. */
 static int stage_file(const struct pf_staging *staging, struct item *item, struct pf_error *err)
 {
-    if (atomic_load(staging->settings.stop) || on_await(item, 0) < 0)
+    if (on_await(item, 0) < 0 || atomic_load(staging->settings.stop))
         return pf_error_set(err, PF_E_CANCELLED, "stopped");
     pf_auto_fd int fd = open_package(staging, file_of(item));
     if (fd < 0)

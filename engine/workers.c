@@ -146,13 +146,14 @@ static void run(struct pf_workers *w, size_t number)
 {
     struct slot *slot = &w->slots[number];
     slot->state = SLOT_RUNNING;
-    slot->tried |= !slot->whole;
+    bool began_whole = slot->whole;
+    slot->tried |= !began_whole;
     slot->dropped = false;
     w->unbegun--;
     pthread_mutex_unlock(&w->mutex);
     uint64_t weight = w->settings.fn(w->settings.ctx, slot->item);
     pthread_mutex_lock(&w->mutex);
-    if (weight == PF_WORK_AGAIN) {
+    if (weight == PF_WORK_AGAIN && !began_whole) {
         w->unbegun++;
         slot->state = SLOT_EMPTY;
         if (slot->whole)
@@ -160,8 +161,8 @@ static void run(struct pf_workers *w, size_t number)
         return;
     }
     slot->state = SLOT_RUN;
-    slot->weight = weight;
-    w->weight += weight;
+    slot->weight = weight == PF_WORK_AGAIN ? 0 : weight;
+    w->weight += slot->weight;
     pthread_cond_broadcast(&w->has_run);
 }
 

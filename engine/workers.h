@@ -11,7 +11,7 @@ struct pf_workers;
 /* Runs one item. Called on a worker thread, without locks; errors live in the item. Returns what
    the item weighs until it is taken, in any unit; 0 where that is of no concern. Or PF_WORK_AGAIN,
    where it was begun before it was whole, and in vain: it runs once more when it has been
-   submitted. */
+   submitted. (An item that was whole has run, whatever is said.) */
 typedef uint64_t (*pf_work_fn)(void *ctx, void *item);
 
 #define PF_WORK_AGAIN UINT64_MAX

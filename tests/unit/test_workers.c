@@ -417,6 +417,28 @@ static void begins_again_what_was_in_vain(void **state)
     pf_workers_free(f.workers);
 }
 
+static uint64_t refuse(void *ctx, void *item)
+{
+    (void)ctx, (void)item;
+    return PF_WORK_AGAIN;
+}
+
+/* An item that was whole when it began has run, whatever its fn says. */
+static void runs_whole_items_once(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < sizeof thread_counts / sizeof *thread_counts; t++) {
+        struct pf_workers *workers = pf_workers_new(&(struct pf_workers_settings){
+            .threads = thread_counts[t], .count = 3, .fn = refuse, .window = 3, .max_weight = 8});
+        assert_non_null(workers);
+        for (size_t i = 0; i < 3; i++)
+            pf_workers_submit(workers, i, item_of(i), 1);
+        for (size_t i = 0; i < 3; i++)
+            assert_ptr_equal(pf_workers_take(workers), item_of(i));
+        pf_workers_free(workers);
+    }
+}
+
 static void stop_wakes_who_waits_for_bytes(void **state)
 {
     (void)state;
@@ -480,6 +502,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(begins_what_is_still_coming),
     cmocka_unit_test(runs_others_while_it_waits),
     cmocka_unit_test(begins_again_what_was_in_vain),
+    cmocka_unit_test(runs_whole_items_once),
     cmocka_unit_test(stop_wakes_who_waits_for_bytes),
     cmocka_unit_test(follows_whatever_comes),
     cmocka_unit_test(serial_twin_runs_on_the_taker),
