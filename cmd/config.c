@@ -127,7 +127,8 @@ static int go_on(struct parser *p, const char *start, const char *end)
         return fail(p, "a blank in front goes on with the value of the line before; there is none");
     struct config_entry *entry = &section->entries[section->count - 1];
     char *more = trimmed(start, end), *whole = NULL;
-    if (!more || asprintf(&whole, "%s %s", entry->value, more) < 0) {
+    const char *blank = *entry->value ? " " : "";
+    if (!more || asprintf(&whole, "%s%s%s", entry->value, blank, more) < 0) {
         free(more);
         return no_memory(p);
     }

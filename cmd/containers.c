@@ -103,12 +103,12 @@ int containers_parse(struct containers *containers, const char *file, const char
                      size_t length, char why[WHY_SIZE])
 {
     struct reader r = {.containers = containers, .file = file, .why = why, .line = 1};
+    if (memchr(text, '\0', length))
+        return tell_why(&r, "this is no text");
     containers->text = strndup(text, length);
     if (!containers->text)
         return tell_why(&r, "out of memory");
     containers->length = length;
-    if (strlen(containers->text) != length)
-        return tell_why(&r, "this is no text");
     int failed = 0;
     for (char *next = containers->text; !failed && next; r.line++) {
         char *line = trim(strsep(&next, "\n"));
