@@ -80,11 +80,11 @@ static int deny_families(scmp_filter_ctx ctx)
 {
     const uint32_t action = SCMP_ACT_ERRNO(EAFNOSUPPORT);
     int failed = seccomp_rule_add(ctx, action, SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_GT, (uint64_t)AF_NETLINK));
+                                  SCMP_A0(SCMP_CMP_GT, (uint64_t)AF_NETLINK, 0));
     for (int family = AF_INET + 1; family < AF_NETLINK && !failed; family++) {
         if (family != AF_INET6)
             failed = seccomp_rule_add(ctx, action, SCMP_SYS(socket), 1,
-                                      SCMP_A0(SCMP_CMP_EQ, (uint64_t)family));
+                                      SCMP_A0(SCMP_CMP_EQ, (uint64_t)family, 0));
     }
     return failed;
 }
