@@ -151,6 +151,7 @@ int pf_bulk_begin(struct pf_bulk *bulk, const struct pf_containers *wish,
 {
     bulk->wish = wish;
     bulk->lxcpath_fd = bulk->root_fd = -1;
+    bulk->seed = (struct pf_seed){.folder = {.fd = -1, .parent_fd = -1}, .root_fd = -1};
     if (wish->count == 0)
         return pf_error_set(err, PF_E_INVALID, "no container is named");
     bulk->quiet = pf_events_new(say_once, bulk);
@@ -173,6 +174,7 @@ void pf_bulk_end(struct pf_bulk *bulk)
     }
     free(bulk->items);
     pf_base_end(&bulk->base);
+    pf_seed_end(&bulk->seed);
     pf_close_at(&bulk->root_fd);
     pf_close_at(&bulk->lxcpath_fd);
     free(bulk->lxcpath);
@@ -251,18 +253,45 @@ static unsigned threads_of_each(const struct pf_bulk *bulk)
     return count < bulk->settings->jobs ? (unsigned)(bulk->settings->jobs / count) : 1;
 }
 
+static int open_rootfs(const struct pf_bulk_item *item, struct pf_error *err)
+{
+    int fd = openat(item->target.fd, "rootfs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? pf_error_errno(err, "making the root") : fd;
+}
+
 static int make_copy(struct pf_bulk_item *item, struct pf_error *err)
 {
     const struct pf_bulk *bulk = item->bulk;
     struct pf_clone_settings settings = {.threads = threads_of_each(bulk), .cancel = bulk->stop};
     if (mkdirat(item->target.fd, "rootfs", 0755) < 0)
         return pf_error_errno(err, "making the root");
-    pf_auto_fd int root_fd =
-        openat(item->target.fd, "rootfs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    pf_auto_fd int root_fd = open_rootfs(item, err);
     if (root_fd < 0)
-        return pf_error_errno(err, "making the root");
+        return root_fd;
     int failed = pf_clone_tree(bulk->root_fd, root_fd, &settings, &item->cloned, err);
     return failed ? failed : configure(item, root_fd, err);
+}
+
+static int make_snapshot(struct pf_bulk_item *item, struct pf_error *err)
+{
+    const struct pf_bulk *bulk = item->bulk;
+    int failed = pf_seed_copy(&bulk->seed, item->target.fd, "rootfs", err);
+    if (failed)
+        return failed;
+    pf_auto_fd int root_fd = open_rootfs(item, err);
+    if (root_fd < 0)
+        return root_fd;
+    item->cloned = bulk->seed.cloned;
+    item->cloned.reflinked = true;
+    return configure(item, root_fd, err);
+}
+
+static int make_root(struct pf_bulk_item *item, struct pf_error *err)
+{
+    const struct pf_bulk *bulk = item->bulk;
+    if (bulk->base.root)
+        return make_overlay(item, err);
+    return bulk->seed.root_fd > 0 ? make_snapshot(item, err) : make_copy(item, err);
 }
 
 static int write_config(const struct pf_bulk_item *item, struct pf_error *err)
@@ -302,7 +331,7 @@ static void make_item(struct pf_bulk_item *item, int status)
         return;
     }
     if (!status)
-        status = bulk->base.root ? make_overlay(item, err) : make_copy(item, err);
+        status = make_root(item, err);
     if (!status)
         status = write_config(item, err);
     item->finished = !status;
@@ -459,6 +488,16 @@ static int open_source(struct pf_bulk *bulk, struct pf_cache *cache,
     return failed ? failed : pf_base_note(&bulk->base, bulk->lxcpath, err);
 }
 
+/* Several roots of the same kind: a seed for them pays from the second on. */
+static int make_seed(struct pf_bulk *bulk, struct pf_error *err)
+{
+    struct pf_clone_settings settings = {.threads = bulk->settings->jobs, .cancel = bulk->stop};
+    if (bulk->base.root || bulk->wish->count < 2)
+        return 0;
+    int made = pf_seed_make(bulk->lxcpath, bulk->root_fd, &settings, &bulk->seed, err);
+    return made < 0 ? made : 0;
+}
+
 int pf_bulk_make(struct pf_bulk *bulk, struct pf_cache *cache, const struct pf_cache_wait *wait,
                  struct pf_error *err)
 {
@@ -469,7 +508,10 @@ int pf_bulk_make(struct pf_bulk *bulk, struct pf_cache *cache, const struct pf_c
         return failed;
     pf_events_text(bulk->events, PF_EVENT_PHASE, NULL, "making %zu containers in %s",
                    bulk->wish->count, bulk->lxcpath);
-    failed = run_items(bulk, err);
+    failed = make_seed(bulk, err);
+    if (!failed)
+        failed = run_items(bulk, err);
+    pf_seed_end(&bulk->seed);
     bulk->stats->clone_s += (double)(pf_clock_ms() - start_ms) / 1000;
     if (failed)
         return failed;

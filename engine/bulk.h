@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "event.h"
 #include "names.h"
+#include "seed.h"
 #include "settings.h"
 
 #include <stdatomic.h>
@@ -28,6 +29,7 @@ struct pf_bulk {
     char *defaults;      /* the lines each configuration begins with */
     int root_fd;         /* the cached root; -1 where it is not open */
     struct pf_base base; /* for overlays */
+    struct pf_seed seed; /* for roots that are snapshots */
     struct pf_bulk_item *items;
     struct pf_events *quiet; /* to events, but nothing twice */
     struct pf_names said;    /* by quiet, which calls one at a time */

@@ -2,6 +2,7 @@
 #include "fs.h"
 
 #include "resolve.h"
+#include "subvolume.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -344,6 +345,8 @@ static int remove_entries(struct removal *r, int fd)
 static int remove_folder(struct removal *r, int dir_fd, const char *name)
 {
     pf_auto_fd int fd = open_for_removal(r, dir_fd, name);
+    if (fd < 0 && errno == EXDEV && pf_subvolume_remove(dir_fd, name) == 0)
+        return 0;
     /* Gone: somebody else is removing the same. */
     if (fd < 0)
         return errno == ENOENT ? 0 : -1;
@@ -385,7 +388,7 @@ int pf_fs_remove_tree(int dir_fd, const char *name, struct pf_error *err)
     struct stat st;
     if (errno != EISDIR && errno != EPERM)
         return pf_error_errno(err, "removing %s", name);
-    if (remove_empty(dir_fd, name) == 0)
+    if (remove_empty(dir_fd, name) == 0 || pf_subvolume_remove(dir_fd, name) == 0)
         return 0;
     if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : pf_error_errno(err, "removing %s", name);

@@ -61,7 +61,7 @@ int pf_fs_inherits(int dir_fd);
 int pf_fs_own_folder(int fd, mode_t mode);
 
 /* Removes the file or the whole tree NAME below dir_fd, following no link, and crossing into no
-   other device. Absent is success, also of what others remove meanwhile. */
+   other device but btrfs' subvolumes. Absent is success, also of what others remove meanwhile. */
 int pf_fs_remove_tree(int dir_fd, const char *name, struct pf_error *err);
 
 /* Removes everything inside the folder dir_fd, but not the folder. */

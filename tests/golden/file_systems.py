@@ -2,13 +2,12 @@
 """The root is the same on every file system, and shares its content with the cache where the file system can."""
 
 import os
-import subprocess
 import sys
-from contextlib import contextmanager
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 from compare import BY_OURSELVES, Allowance, compare_roots
+from filesystems import KINDS, mounted
 from nginx import Nginx
 from report import Report
 from scan import scan
@@ -17,15 +16,6 @@ from tool import digest, everything_options, plamo_fast
 from workspace import arguments, temporary_folder
 
 RELEASE = "8.x"
-IMAGE_BYTES = 1 << 30
-# mkfs command, whether clones share extents
-KINDS = {
-    "tmpfs": (None, False),
-    "ext4": (["mkfs.ext4", "-q"], False),
-    "xfs": (["mkfs.xfs", "-q", "-m", "reflink=1"], True),
-    "btrfs": (["mkfs.btrfs", "-q"], True),
-    "overlay": (None, False),
-}
 
 
 def _location_in_record(difference, _):
@@ -34,37 +24,6 @@ def _location_in_record(difference, _):
 
 # Records name the cache folder, which is another one on each file system.
 ALLOWED = BY_OURSELVES + (Allowance("PACKAGE LOCATION names the cache folder", _location_in_record),)
-
-
-@contextmanager
-def mounted(kind, folder):
-    """A fresh file system of that kind below `folder`, or None where this machine cannot have one."""
-    point = os.path.join(folder, kind)
-    os.mkdir(point)
-    mkfs = KINDS[kind][0]
-    command = ["mount", "-t", "tmpfs", "tmpfs", point]
-    if kind == "overlay":
-        # Of a tmpfs under the same name, which it hides then: what this folder is on may be an overlay already.
-        subprocess.run(command, check=True)
-        layers = [os.path.join(point, name) for name in ("lower", "upper", "work")]
-        for layer in layers:
-            os.mkdir(layer)
-        command = ["mount", "-t", "overlay", "overlay", "-o", "lowerdir={},upperdir={},workdir={}".format(*layers), point]
-    if mkfs:
-        image = point + ".img"
-        with open(image, "wb") as stream:
-            stream.truncate(IMAGE_BYTES)
-        subprocess.run([*mkfs, image], check=True)
-        command = ["mount", "-o", "loop", image, point]
-    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode != 0:
-        subprocess.run(["umount", point], stderr=subprocess.DEVNULL)
-        yield None
-        return
-    try:
-        yield point
-    finally:
-        for _ in range(2 if kind == "overlay" else 1):
-            subprocess.run(["umount", point], check=True)
 
 
 def build(report, wanted, server, root, cache):

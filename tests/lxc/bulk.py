@@ -14,8 +14,11 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+from compare import BY_OURSELVES, Roots
 from create_start_stop import BOOT_TIMEOUT_S, REACHED, Containers, wait_for, why_none_starts
+from filesystems import mounted
 from report import Report
+from scan import describe, differences, scan
 from skip import need_programs, need_root, skip
 from template import VARIABLES, cache_paths
 from workspace import arguments, temporary_folder
@@ -24,7 +27,6 @@ RELEASE = "7.x"
 FAILED, USAGE, PACKAGE, INTERRUPTED = 1, 2, 4, 130
 COUNT = 30
 KILLED_COUNT = 24
-IMAGE_BYTES = 512 << 20
 SETTINGS = """\
 # for all
 config = lxc.environment = FLEET=yes
@@ -288,9 +290,9 @@ def hidden(bulk):
     return [name for name in os.listdir(bulk.containers.path) if name.startswith(".")]
 
 
-def run_until(bulk, made, *more):
+def run_until(bulk, made, *more, **where):
     """Starts create and waits until so many containers are there, or being made."""
-    process = subprocess.Popen(bulk.command(*more), env=bulk.environment, stdin=subprocess.DEVNULL,
+    process = subprocess.Popen(bulk.command(*more, **where), env=bulk.environment, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     while process.poll() is None and len([n for n in os.listdir(bulk.containers.path) if n.lstrip(".")[0] == "k"]) < made:
         time.sleep(0.001)
@@ -409,37 +411,84 @@ def test_starts(bulk):
     bulk.destroy("s1", "s2", "s3")
 
 
+def largest_file(root):
+    return max((os.path.join(where, name) for where, _, files in os.walk(root) for name in files),
+               key=lambda file: os.lstat(file).st_size)
+
+
+def check_shared(bulk, file):
+    extents = subprocess.run(["filefrag", "-v", file], stdout=subprocess.PIPE).stdout.decode()
+    bulk.report.check("shared" in extents, f"{file} is not shared: {extents}")
+
+
 def test_reflink(bulk):
     """On XFS the roots share their content with the cached one."""
-    image, point = os.path.join(bulk.folder, "image"), os.path.join(bulk.folder, "xfs")
-    with open(image, "w") as stream:
-        stream.truncate(IMAGE_BYTES)
-    os.mkdir(point)
-    subprocess.run(["mkfs.xfs", "-q", image], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if subprocess.run(["mount", "-o", "loop", image, point], stderr=subprocess.DEVNULL).returncode != 0:
-        bulk.report.note("no loop device: not tried")
-        return
-    try:
+    with mounted("xfs", bulk.folder) as point:
+        if not point:
+            bulk.report.note("no loop device: not tried")
+            return
         path, cache = os.path.join(point, "containers"), os.path.join(point, "cache")
         bulk.create("x{1..10}", path=path, cache=cache, numbers=(10, 0, 0, 0))
         bulk.report.equal(len(bulk.listed(path)), 10, "containers on XFS")
-        largest = max((os.path.join(where, name) for where, _, files in os.walk(os.path.join(path, "x1", "rootfs"))
-                       for name in files), key=lambda file: os.lstat(file).st_size)
-        extents = subprocess.run(["filefrag", "-v", largest], stdout=subprocess.PIPE).stdout.decode()
-        bulk.report.check("shared" in extents, f"{largest} is not shared: {extents}")
+        root = os.path.join(path, "x1", "rootfs")
+        largest = largest_file(root)
+        check_shared(bulk, largest)
         bulk.create("y{1..2}", "-B", "overlay", path=path, cache=cache, numbers=(2, 0, 0, 0))
         base, = [name for name in os.listdir(os.path.join(cache, "bases-plamo")) if not name.startswith(".")]
-        file = os.path.join(cache, "bases-plamo", base, "root", os.path.relpath(largest, os.path.join(path, "x1", "rootfs")))
-        extents = subprocess.run(["filefrag", "-v", file], stdout=subprocess.PIPE).stdout.decode()
-        bulk.report.check("shared" in extents, f"the base's {file} is not shared: {extents}")
-    finally:
-        subprocess.run(["umount", point], check=True)
+        check_shared(bulk, os.path.join(cache, "bases-plamo", base, "root", os.path.relpath(largest, root)))
+
+
+def subvolumes(point):
+    listed = subprocess.run(["btrfs", "subvolume", "list", "-o", point], check=True, stdout=subprocess.PIPE).stdout
+    return sorted(line.split(" path ", 1)[1] for line in listed.decode().splitlines())
+
+
+def test_snapshots(bulk):
+    """On btrfs several roots are snapshots, which nobody can tell from a clone by what is in them, and which LXC's own
+    tools destroy; killed runs leave none."""
+    report = bulk.report
+    # Files' times are those of a clock that ticks coarsely.
+    started_ns = time.time_ns() - 20_000_000
+    with mounted("btrfs", bulk.folder) as point:
+        if not point:
+            report.note("no loop device: not tried")
+            return
+        path, cache = os.path.join(point, "containers"), os.path.join(point, "cache")
+        usual, bulk.containers.path = bulk.containers.path, path
+        try:
+            bulk.create("b1", cache=cache, numbers=(1, 0, 0, 0))
+            report.equal(subvolumes(point), [], "subvolumes after one container")
+            bulk.create("b{1..9}", "--settings", os.path.join(bulk.folder, "settings"), cache=cache,
+                        numbers=(8, 1, 0, 0))
+            report.equal(subvolumes(point), [f"containers/b{i}/rootfs" for i in range(2, 10)], "subvolumes")
+            for name in ("b2", "b9"):
+                roots = Roots(bulk.path_of("b1", "rootfs"), bulk.path_of(name, "rootfs"), started_ns)
+                bad = [describe(d) for d in differences(scan(roots.left), scan(roots.right))
+                       if d.path not in (b"etc/HOSTNAME", b"etc/hosts")
+                       and not any(a.holds(d, roots) for a in BY_OURSELVES)]
+                report.equal(bad, [], f"{name} against a clone")
+                report.equal(read(bulk.path_of(name, "rootfs", "etc/HOSTNAME")), f"{name}\n", "hostname")
+            check_shared(bulk, largest_file(bulk.path_of("b9", "rootfs")))
+            if bulk.starts:
+                check_boots(bulk, "b5")
+            bulk.destroy(*(f"b{i}" for i in range(1, 10)))
+            report.equal(subvolumes(point), [], "subvolumes after lxc-destroy")
+            for made in (1, 10, 20):
+                process = run_until(bulk, made, "k{001..300}", cache=cache)
+                process.kill()
+                process.communicate()
+            bulk.create("k{001..30}", cache=cache)
+            report.equal(hidden(bulk), [], "what killed runs have left")
+            report.equal(len(subvolumes(point)), len(bulk.listed()), "subvolumes after kills")
+        finally:
+            bulk.containers.path = usual
 
 
 def main():
     wanted = arguments(__doc__)
     need_root()
-    need_programs("lxc-create", "lxc-start", "lxc-attach", "lxc-copy", "mkfs.xfs", "filefrag")
+    need_programs("lxc-create", "lxc-start", "lxc-attach", "lxc-copy", "mkfs.xfs", "mkfs.btrfs", "btrfs",
+                  "filefrag")
     report = Report()
     with temporary_folder() as (folder, _):
         bulk = Bulk(report, folder, wanted)
@@ -447,7 +496,8 @@ def main():
         bulk.starts = not reason
         try:
             for test in (test_folders, test_overlays, test_update, test_failures, test_kills, test_interrupts,
-                         test_twins, test_another_is_at_it, test_names, test_starts, test_reflink):
+                         test_twins, test_another_is_at_it, test_names, test_starts, test_reflink,
+                         test_snapshots):
                 begun = time.monotonic()
                 report.note(f"{test.__name__}: {test.__doc__}")
                 test(bulk)

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "subvolume.h"
+
+#include "cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/btrfs.h>
+#include <linux/btrfs_tree.h>
+#include <linux/magic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+/* Another file system may understand something else by the same number. */
+static bool is_btrfs(int fd)
+{
+    struct statfs fs;
+    return fstatfs(fd, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC;
+}
+
+static bool copy_name(char *to, size_t size, const char *name)
+{
+    if (strlen(name) >= size) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    memcpy(to, name, strlen(name) + 1);
+    return true;
+}
+
+int pf_subvolume_make(int dir_fd, const char *name)
+{
+    struct btrfs_ioctl_vol_args args = {0};
+    if (!is_btrfs(dir_fd)) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    if (!copy_name(args.name, sizeof args.name, name) ||
+        ioctl(dir_fd, BTRFS_IOC_SUBVOL_CREATE, &args) < 0)
+        return -1;
+    return fchmodat(dir_fd, name, 0755, 0);
+}
+
+int pf_subvolume_snapshot(int source_fd, int dir_fd, const char *name)
+{
+    struct btrfs_ioctl_vol_args_v2 args = {.fd = source_fd};
+    if (!is_btrfs(dir_fd)) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    return copy_name(args.name, sizeof args.name, name)
+               ? ioctl(dir_fd, BTRFS_IOC_SNAP_CREATE_V2, &args)
+               : -1;
+}
+
+/* The first inode of each subvolume has this number, and that of a whole file system too. */
+static bool is_subvolume(int dir_fd, const char *name)
+{
+    struct statx st;
+    return statx(dir_fd, name, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_TYPE, &st) == 0 &&
+           S_ISDIR(st.stx_mode) && st.stx_ino == BTRFS_FIRST_FREE_OBJECTID &&
+           !(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+int pf_subvolume_remove(int dir_fd, const char *name)
+{
+    struct btrfs_ioctl_vol_args args = {0};
+    if (!is_btrfs(dir_fd) || !is_subvolume(dir_fd, name)) {
+        errno = EXDEV;
+        return -1;
+    }
+    return copy_name(args.name, sizeof args.name, name)
+               ? ioctl(dir_fd, BTRFS_IOC_SNAP_DESTROY, &args)
+               : -1;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* subvolume: folders of btrfs that are file trees of their own: one can be copied whole, by
+   sharing, in a moment (btrfs-subvolume(8)). All return -1 with errno. */
+#ifndef PF_SUBVOLUME_H
+#define PF_SUBVOLUME_H
+
+/* Makes an empty one, of mode 0755. EOPNOTSUPP: the folder's file system is not btrfs. */
+int pf_subvolume_make(int dir_fd, const char *name);
+
+/* Makes name a copy of the subvolume source_fd, on the same file system, which can be written to.
+ */
+int pf_subvolume_snapshot(int source_fd, int dir_fd, const char *name);
+
+/* Takes a subvolume away with all that is in it. EXDEV: it is none, or something is mounted there.
+   EPERM: this process may not, though it may have made it (in a user namespace). */
+int pf_subvolume_remove(int dir_fd, const char *name);
+
+#endif

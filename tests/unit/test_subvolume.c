@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "subvolume.h"
+
+#include "support.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct temp temp;
+static int folder_fd = -1;
+
+/* A tmpfs in a mount namespace of its own: whatever the machine's folders are on. (On btrfs itself:
+   lxc-bulk.) */
+static int begin(void **state)
+{
+    (void)state;
+    temp_begin(&temp);
+    assert_int_equal(unshare(CLONE_NEWNS), 0);
+    assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    assert_int_equal(mount("tmpfs", temp.path, "tmpfs", 0, NULL), 0);
+    folder_fd = open(temp.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(folder_fd >= 0);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    close(folder_fd);
+    assert_int_equal(umount(temp.path), 0);
+    temp_end(&temp);
+    return 0;
+}
+
+static void says_where_there_are_none(void **state)
+{
+    (void)state;
+    assert_int_equal(pf_subvolume_make(folder_fd, "s"), -1);
+    assert_int_equal(errno, EOPNOTSUPP);
+    assert_int_equal(pf_subvolume_snapshot(folder_fd, folder_fd, "s"), -1);
+    assert_int_equal(errno, EOPNOTSUPP);
+    assert_false(has_name(folder_fd, "s"));
+}
+
+/* Whatever it is: it stays. */
+static void removes_nothing_else(void **state)
+{
+    (void)state;
+    put_file(folder_fd, "d/f", "x");
+    put_folder(folder_fd, "m", 0755);
+    char mounted[128];
+    snprintf(mounted, sizeof mounted, "%s/m", temp.path);
+    assert_int_equal(mount("tmpfs", mounted, "tmpfs", 0, NULL), 0);
+    static const char *const names[] = {"d", "d/f", "m", "absent"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        assert_int_equal(pf_subvolume_remove(folder_fd, names[i]), -1);
+        assert_int_equal(errno, EXDEV);
+    }
+    assert_true(has_name(folder_fd, "d/f"));
+    assert_int_equal(umount(mounted), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(says_where_there_are_none, begin, end),
+    cmocka_unit_test_setup_teardown(removes_nothing_else, begin, end),
+};
+support_main(tests, true)
