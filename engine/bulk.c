@@ -492,9 +492,13 @@ static int open_source(struct pf_bulk *bulk, struct pf_cache *cache,
 static int make_seed(struct pf_bulk *bulk, struct pf_error *err)
 {
     struct pf_clone_settings settings = {.threads = bulk->settings->jobs, .cancel = bulk->stop};
-    if (bulk->base.root || bulk->wish->count < 2)
+    size_t missing = 0;
+    for (size_t i = 0; i < bulk->wish->count; i++)
+        missing += pf_lxccontainer_look(bulk->items[i].path, NULL) == 0;
+    if (bulk->base.root || missing < 2)
         return 0;
-    int made = pf_seed_make(bulk->lxcpath, bulk->root_fd, &settings, &bulk->seed, err);
+    int made =
+        pf_seed_make(bulk->lxcpath, bulk->lxcpath_fd, bulk->root_fd, &settings, &bulk->seed, err);
     return made < 0 ? made : 0;
 }
 

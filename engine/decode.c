@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "decode.h"
 
+#include "clock.h"
 #include "message.h"
 
 #include <bzlib.h>
@@ -49,6 +50,7 @@ struct pf_decode {
     size_t out_end;        /* what has been decoded */
     uint64_t in_total, out_total;
     uint64_t frame_start; /* of what has been decoded */
+    int64_t waited_ns;
     unsigned empty_frames;
     bool in_eof;      /* the file has been read to its end */
     bool frame_ended; /* at a boundary: the file may end here */
@@ -249,12 +251,22 @@ static void digest_input(struct pf_decode *d, size_t from, size_t length)
         pf_digest_add(d->checked, d->in + from, length);
 }
 
+static int64_t await_more(struct pf_decode *d)
+{
+    if (!d->limits.await)
+        return INT64_MAX;
+    int64_t start_ns = pf_clock_ns();
+    int64_t there = d->limits.await(d->limits.ctx, d->in_total);
+    d->waited_ns += pf_clock_ns() - start_ns;
+    return there;
+}
+
 /* The file's next piece goes behind the first `have` bytes of the buffer. Returns its length, 0 at
    the end of the file, or a code. */
 static ssize_t read_piece(struct pf_decode *d, size_t have, struct pf_error *err)
 {
     size_t room = IN_SIZE - have;
-    int64_t there = d->limits.await ? d->limits.await(d->limits.ctx, d->in_total) : INT64_MAX;
+    int64_t there = await_more(d);
     if (there < 0)
         return pf_error_set(err, PF_E_CANCELLED, "stopped");
     if ((uint64_t)there - d->in_total < room)
@@ -265,6 +277,9 @@ static ssize_t read_piece(struct pf_decode *d, size_t have, struct pf_error *err
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return pf_error_errno(err, "reading the file");
+    /* What was there is not there any more: it is being made anew. */
+    if (n == 0 && there != INT64_MAX)
+        return pf_error_set(err, PF_E_CANCELLED, "stopped");
     digest_input(d, have, (size_t)n);
     d->in_end = have + (size_t)n;
     d->in_total += (uint64_t)n;
@@ -429,6 +444,11 @@ int pf_decode_next(struct pf_decode *d, const void **data, size_t *length, struc
 uint64_t pf_decode_output_bytes(const struct pf_decode *d)
 {
     return d->out_total;
+}
+
+int64_t pf_decode_waited_ns(const struct pf_decode *d)
+{
+    return d->waited_ns;
 }
 
 void pf_decode_digest(const struct pf_decode *d, char text[PF_DIGEST_TEXT_SIZE])

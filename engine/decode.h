@@ -53,6 +53,9 @@ int pf_decode_next(struct pf_decode *decode, const void **data, size_t *length,
 uint64_t pf_decode_output_bytes(const struct pf_decode *decode);
 void pf_decode_digest(const struct pf_decode *decode, char text[PF_DIGEST_TEXT_SIZE]);
 
+/* What `await` has taken, of the time of all calls. */
+int64_t pf_decode_waited_ns(const struct pf_decode *decode);
+
 void pf_decode_free(struct pf_decode *decode);
 
 #endif

@@ -345,11 +345,11 @@ static int remove_entries(struct removal *r, int fd)
 static int remove_folder(struct removal *r, int dir_fd, const char *name)
 {
     pf_auto_fd int fd = open_for_removal(r, dir_fd, name);
-    if (fd < 0 && errno == EXDEV && pf_subvolume_remove(dir_fd, name) == 0)
-        return 0;
     /* Gone: somebody else is removing the same. */
-    if (fd < 0)
+    if (fd < 0 && (errno != EXDEV || pf_subvolume_remove(dir_fd, name) < 0))
         return errno == ENOENT ? 0 : -1;
+    if (fd < 0)
+        return 0;
     r->depth++;
     int status = remove_entries(r, fd);
     if (status < 0 && errno == EACCES && fchmod(fd, 0700) == 0)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ROOT  "root"
@@ -37,17 +38,26 @@ static int fill(struct pf_seed *seed, int root_fd, const struct pf_clone_setting
     return failed ? failed : 1;
 }
 
-int pf_seed_make(const char *lxcpath, int root_fd, const struct pf_clone_settings *settings,
-                 struct pf_seed *out, struct pf_error *err)
+int pf_seed_make(const char *lxcpath, int lxcpath_fd, int root_fd,
+                 const struct pf_clone_settings *settings, struct pf_seed *out,
+                 struct pf_error *err)
 {
     *out = (struct pf_seed){.folder = {.fd = -1, .parent_fd = -1}, .root_fd = -1};
     pf_auto_free char *path = NULL;
+    if (!pf_subvolume_can_be(lxcpath_fd))
+        return 0;
     if (asprintf(&path, "%s/.seed-%d", lxcpath, (int)getpid()) < 0) {
         path = NULL;
         return pf_error_memory(err);
     }
     int status = pf_target_open(path, false, &out->folder, err);
-    if (!status)
+    /* The same number in another process namespace: that run has its seed there. */
+    if (status == PF_E_BUSY)
+        status = 0;
+    /* Until it has its mode, anybody may write to a subvolume. */
+    else if (!status && fchmod(out->folder.fd, 0700) < 0)
+        status = pf_error_errno(err, "making a seed of the containers' roots");
+    else if (!status)
         status = fill(out, root_fd, settings, err);
     if (status != 1)
         pf_seed_end(out);

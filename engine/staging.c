@@ -33,7 +33,6 @@ struct item {
     uint64_t packed_bytes; /* of the file; about, while it comes */
     int64_t told_ms;       /* when its progress was last told */
     bool whole;            /* its file was so when it was last looked at */
-    int64_t waited_ns;     /* for bytes of it */
     uint64_t part_bytes;   /* whoever calls pf_staging_part: what was last told of */
 };
 
@@ -99,10 +98,8 @@ static int64_t on_await(void *ctx, uint64_t offset)
     const struct pf_staging *staging = item->staging;
     if (item->whole)
         return INT64_MAX;
-    int64_t start_ns = pf_clock_ns();
     int64_t there = pf_workers_await(staging->workers, (size_t)(item - staging->items), offset);
     item->whole = there == INT64_MAX;
-    item->waited_ns += pf_clock_ns() - start_ns;
     return there;
 }
 
@@ -110,7 +107,7 @@ static void on_read(void *ctx, uint64_t bytes)
 {
     struct item *item = ctx;
     int64_t now = pf_clock_ms();
-    if (bytes > item->packed_bytes)
+    if (item->packed_bytes && bytes > item->packed_bytes)
         item->packed_bytes = bytes;
     if (now - item->told_ms < PF_EVENT_INTERVAL_MS)
         return;
@@ -125,7 +122,6 @@ static void begin_telling(struct item *item, int fd)
     bool known = item->whole && fstat(fd, &st) == 0;
     item->packed_bytes = known ? (uint64_t)st.st_size : about;
     item->told_ms = pf_clock_ms();
-    item->waited_ns = 0;
     tell(item, PF_EVENT_DECODING, 0);
 }
 
@@ -191,13 +187,15 @@ static uint64_t stage_item(void *ctx, void *arg)
     item->package.code = stage_file(ctx, item, &err);
     pf_span_end(events, span, "stage", file_of(item));
     if (item->package.code == 0) {
-        int64_t decode_ns = item->package.staged->decode_ns - item->waited_ns;
-        pf_span_sum(events, span, decode_ns, "decode", file_of(item));
+        pf_span_sum(events, span, item->package.staged->decode_ns, "decode", file_of(item));
         return park(item);
     }
     /* It may come anew, and is damaged, or not, when it is whole. */
-    if (!item->whole && remove_stage_folder(item, &err) == 0)
+    int failed = item->whole ? 0 : remove_stage_folder(item, &err);
+    if (!item->whole && !failed)
         return PF_WORK_AGAIN;
+    if (failed)
+        item->package.code = failed;
     item->package.error = malloc(sizeof err);
     if (item->package.error)
         *item->package.error = err;

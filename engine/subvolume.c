@@ -16,10 +16,10 @@
 #include <sys/vfs.h>
 
 /* Another file system may understand something else by the same number. */
-static bool is_btrfs(int fd)
+bool pf_subvolume_can_be(int dir_fd)
 {
     struct statfs fs;
-    return fstatfs(fd, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC;
+    return fstatfs(dir_fd, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC;
 }
 
 static bool copy_name(char *to, size_t size, const char *name)
@@ -35,7 +35,7 @@ static bool copy_name(char *to, size_t size, const char *name)
 int pf_subvolume_make(int dir_fd, const char *name)
 {
     struct btrfs_ioctl_vol_args args = {0};
-    if (!is_btrfs(dir_fd)) {
+    if (!pf_subvolume_can_be(dir_fd)) {
         errno = EOPNOTSUPP;
         return -1;
     }
@@ -48,7 +48,7 @@ int pf_subvolume_make(int dir_fd, const char *name)
 int pf_subvolume_snapshot(int source_fd, int dir_fd, const char *name)
 {
     struct btrfs_ioctl_vol_args_v2 args = {.fd = source_fd};
-    if (!is_btrfs(dir_fd)) {
+    if (!pf_subvolume_can_be(dir_fd)) {
         errno = EOPNOTSUPP;
         return -1;
     }
@@ -58,18 +58,19 @@ int pf_subvolume_snapshot(int source_fd, int dir_fd, const char *name)
 }
 
 /* The first inode of each subvolume has this number, and that of a whole file system too. */
-static bool is_subvolume(int dir_fd, const char *name)
+static bool is_subvolume(const struct statx *st)
 {
-    struct statx st;
-    return statx(dir_fd, name, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_TYPE, &st) == 0 &&
-           S_ISDIR(st.stx_mode) && st.stx_ino == BTRFS_FIRST_FREE_OBJECTID &&
-           !(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+    return S_ISDIR(st->stx_mode) && st->stx_ino == BTRFS_FIRST_FREE_OBJECTID &&
+           !(st->stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
 int pf_subvolume_remove(int dir_fd, const char *name)
 {
     struct btrfs_ioctl_vol_args args = {0};
-    if (!is_btrfs(dir_fd) || !is_subvolume(dir_fd, name)) {
+    struct statx st;
+    if (statx(dir_fd, name, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_TYPE, &st) < 0)
+        return -1;
+    if (!pf_subvolume_can_be(dir_fd) || !is_subvolume(&st)) {
         errno = EXDEV;
         return -1;
     }

@@ -4,6 +4,11 @@
 #ifndef PF_SUBVOLUME_H
 #define PF_SUBVOLUME_H
 
+#include <stdbool.h>
+
+/* Can there be any below that folder? */
+bool pf_subvolume_can_be(int dir_fd);
+
 /* Makes an empty one, of mode 0755. EOPNOTSUPP: the folder's file system is not btrfs. */
 int pf_subvolume_make(int dir_fd, const char *name);
 
@@ -11,7 +16,8 @@ int pf_subvolume_make(int dir_fd, const char *name);
  */
 int pf_subvolume_snapshot(int source_fd, int dir_fd, const char *name);
 
-/* Takes a subvolume away with all that is in it. EXDEV: it is none, or something is mounted there.
+/* Takes a subvolume away with all that is in it. EXDEV: it is none, or something is mounted there;
+   ENOENT: there is nothing.
    EPERM: this process may not, though it may have made it (in a user namespace). */
 int pf_subvolume_remove(int dir_fd, const char *name);
 

@@ -111,6 +111,9 @@ static int open_temporary(const char *path, struct pf_target_folder *t, struct p
     if (mkdirat(t->parent_fd, t->temporary, 0755) < 0 && errno != EEXIST)
         return pf_error_errno(err, "making %s", path);
     t->fd = openat(t->parent_fd, t->temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    /* Somebody who sweeps took it for a killed run's. */
+    if (t->fd < 0 && errno == ENOENT)
+        return pf_error_set(err, PF_E_BUSY, "%s is being made by another run", path);
     if (t->fd < 0)
         return pf_error_errno(err, "making %s", path);
     int locked = lock_temporary(t->fd);

@@ -46,10 +46,11 @@ static la_ssize_t feed(struct archive *archive, void *ctx, const void **data)
                      MAX_HEADER_BYTES >> 20);
         return ARCHIVE_FATAL;
     }
-    int64_t start_ns = pf_clock_ns();
+    int64_t start_ns = pf_clock_ns(), waited_ns = pf_decode_waited_ns(tar->decode);
     if (pf_decode_next(tar->decode, data, &length, &tar->failure))
         return ARCHIVE_FATAL;
-    tar->decode_ns += pf_clock_ns() - start_ns;
+    waited_ns = pf_decode_waited_ns(tar->decode) - waited_ns;
+    tar->decode_ns += pf_clock_ns() - start_ns - waited_ns;
     if (pf_tarcheck_feed(&tar->check, *data, length, &tar->failure))
         return ARCHIVE_FATAL;
     tar->fed = *data;

@@ -147,11 +147,12 @@ static void run(struct pf_workers *w, size_t number)
     struct slot *slot = &w->slots[number];
     slot->state = SLOT_RUNNING;
     bool began_whole = slot->whole;
+    void *item = slot->item;
     slot->tried |= !began_whole;
     slot->dropped = false;
     w->unbegun--;
     pthread_mutex_unlock(&w->mutex);
-    uint64_t weight = w->settings.fn(w->settings.ctx, slot->item);
+    uint64_t weight = w->settings.fn(w->settings.ctx, item);
     pthread_mutex_lock(&w->mutex);
     if (weight == PF_WORK_AGAIN && !began_whole) {
         w->unbegun++;

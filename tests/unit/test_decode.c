@@ -462,6 +462,87 @@ static void a_right_sum_saves_no_damaged_file(void **state)
     }
 }
 
+static int truncate_file(int dir_fd, const char *name)
+{
+    int fd = openat(dir_fd, name, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    return fd < 0 ? -1 : close(fd);
+}
+
+/* A file that grows: what of it is there after each wait. */
+struct growth {
+    uint64_t step, whole_at; /* bytes; at whole_at it is whole */
+    uint64_t there;
+    uint64_t dropped_at; /* by then it is of no use; 0: never */
+    bool cut;            /* at dropped_at, without a word */
+};
+
+static int64_t grow(void *ctx, uint64_t offset)
+{
+    struct growth *growth = ctx;
+    assert_true(offset <= growth->there);
+    growth->there = offset + growth->step;
+    bool dropped = growth->dropped_at && growth->there >= growth->dropped_at;
+    if (dropped && growth->cut)
+        assert_int_equal(truncate_file(temp.fd, "f"), 0);
+    if (dropped && !growth->cut)
+        return -1;
+    return growth->there >= growth->whole_at ? INT64_MAX : (int64_t)growth->there;
+}
+
+static void waits_for_what_comes(void **state)
+{
+    (void)state;
+    static const uint64_t steps[] = {1, 2, 7, 1000};
+    char *text = long_text(5000);
+    EACH_FORMAT(f)
+    {
+        struct buffer packed = {0};
+        compress_to(f, text, 5000, &packed);
+        for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+            struct growth growth = {.step = steps[i], .whole_at = packed.length};
+            struct pf_decode_limits limits = defaults;
+            struct buffer out = {0};
+            struct pf_error err;
+            limits.await = grow;
+            limits.ctx = &growth;
+            assert_ok(decode(f, packed.data, packed.length, &limits, &out, &err), &err);
+            assert_int_equal(out.length, 5000);
+            assert_memory_equal(out.data, text, 5000);
+            buffer_end(&out);
+        }
+        buffer_end(&packed);
+    }
+    free(text);
+}
+
+/* Whatever came before: it is not believed. */
+static void gives_up_what_comes_anew(void **state)
+{
+    (void)state;
+    EACH_FORMAT(f)
+    {
+        /* With zeros behind it, what is there before the end looks whole. */
+        struct buffer packed = {0};
+        compress_to(f, "text", 4, &packed);
+        buffer_add(&packed, (char[64]){0}, 64);
+        for (int cut = 0; cut < 2; cut++) {
+            struct growth growth = {.step = packed.length - 32,
+                                    .whole_at = UINT64_MAX,
+                                    .dropped_at = packed.length - 30,
+                                    .cut = cut};
+            struct pf_decode_limits limits = defaults;
+            struct buffer out = {0};
+            struct pf_error err;
+            limits.await = grow;
+            limits.ctx = &growth;
+            assert_code(decode(f, packed.data, packed.length, &limits, &out, &err), PF_E_CANCELLED,
+                        &err);
+            buffer_end(&out);
+        }
+        buffer_end(&packed);
+    }
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
 static const struct CMUnitTest tests[] = {
     test(decodes_each_format),
@@ -479,5 +560,7 @@ static const struct CMUnitTest tests[] = {
     test(checks_the_sum_of_the_packed_bytes),
     test(refuses_another_sum),
     test(a_right_sum_saves_no_damaged_file),
+    test(waits_for_what_comes),
+    test(gives_up_what_comes_anew),
 };
 support_main(tests, false)
