@@ -201,29 +201,36 @@ def _trace(bench, release, out):
     return found
 
 
-def run(bench, wanted, out):
-    """Measures; gives what is no contender's time."""
-    extras = {}
+def parts(bench, wanted, out, extras):
+    """Measures, and yields after each part; what is no contender's time goes into extras."""
     wanted = set(wanted)
     smoke = bench.rounds == 1 and bench.work.folder.endswith("small")
     for release in ("7.x", "8.x"):
         _roots(bench, wanted, release)
+        yield
     if "stages" in wanted:
         extras["traces"] = {release: _trace(bench, release, out) for release in ("7.x", "8.x")}
         extras["stages"] = _stages_alone(bench)
+        yield
     if "P5" in wanted:
         _clones(bench, ("tmpfs",) if smoke else ("tmpfs", "ext4", "xfs", "btrfs"))
         extras["overlay_s"] = None if smoke else _overlay(bench)
-    if "bulk" in wanted:
-        extras["bulk"] = _bulk(bench)
+        yield
     if "P9" in wanted:
         extras["P9"] = _nothing_to_do(bench)
-    if "P4" in wanted:
-        _network(bench)
-    if "trust" in wanted:
-        _trust(bench)
-    if "ext4" in wanted:
-        _on_ext4(bench)
+        yield
     if "P8" in wanted:
         extras["P8"] = scale.many_packages(bench.bin_folder, bench.tmpfs)
-    return extras
+        yield
+    if "trust" in wanted:
+        _trust(bench)
+        yield
+    if "P4" in wanted:
+        _network(bench)
+        yield
+    if "bulk" in wanted:
+        extras["bulk"] = _bulk(bench)
+        yield
+    if "ext4" in wanted:
+        _on_ext4(bench)
+        yield

@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct temp temp;
@@ -178,11 +179,20 @@ static void removes_wide_and_deep_trees(void **state)
     remove_with_few_files((rlim_t)probe + 7);
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* For less than half of the time that it is given, however slow the file system is. */
 static void *write_on(void *arg)
 {
     int fd = *(int *)arg;
     char name[16];
-    for (int i = 0; i < 3000; i++) {
+    int64_t end_ms = now_ms() + 200;
+    for (int i = 0; i < 3000 && now_ms() < end_ms; i++) {
         snprintf(name, sizeof name, "%d", i);
         int made = openat(fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         if (made >= 0)
