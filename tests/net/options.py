@@ -183,6 +183,22 @@ class Limits(NetTest):
                 shutil.rmtree(self.root)
                 shutil.rmtree(self.cache)
 
+    def check_raised(self, made, name, low, high):
+        """Refused with the one, or by itself where there is none, and installed with the other."""
+        path = self.put(made)
+        self.assert_failed(self.build(*(["--limit", f"{name}={low}"] if low else [])), netkit.PACKAGE, made[0])
+        self.assert_done(self.build("--limit", f"{name}={high}"))
+        self.assert_installed(path)
+
+    def test_ratio(self):
+        """80 MB of zeros are a thousandth as .tgz; 250 is what may be without a word."""
+        self.check_raised(package("zeros-1-x86_64-P1", [file("usr/share/zeros", bytes(80_000_000))]), "ratio", None, 2000)
+
+    def test_memory(self):
+        """xz -6 has a window of 8 MiB."""
+        made = package("window-1-x86_64-P1", [file("usr/share/window", b"x" * 50_000)], suffix="txz")
+        self.check_raised(made, "memory", "1M", "64M")
+
 
 class BadValues(NetTest):
     """One line that names the option or the value, status 2, no request."""
