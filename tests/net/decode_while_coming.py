@@ -58,7 +58,7 @@ class DecodeWhileComing(NetTest):
                 shutil.rmtree(self.cache)
 
     def test_others_are_not_held_up(self):
-        """The one worker that follows runs what becomes whole meanwhile: those before it are installed while it stalls."""
+        """A worker that follows runs what becomes whole meanwhile: those before it are installed while it stalls."""
         self.put_some(*(f"p{i:02}" for i in range(20)))
         process = self.start_until_stalled(Fault(stall=BREAK), "--jobs", "2")
         record = f"{self.cache}/.plamo-fast-work-*/root/var/log/packages/p19"

@@ -192,7 +192,8 @@ class Limits(NetTest):
 
     def test_ratio(self):
         """80 MB of zeros are a thousandth as .tgz; 250 is what may be without a word."""
-        self.check_raised(package("zeros-1-x86_64-P1", [file("usr/share/zeros", bytes(80_000_000))]), "ratio", None, 2000)
+        made = package("zeros-1-x86_64-P1", [file("usr/share/zeros", bytes(80_000_000))])
+        self.check_raised(made, "ratio", None, 2000)
 
     def test_memory(self):
         """xz -6 has a window of 8 MiB."""
