@@ -4,6 +4,7 @@ date again and again; both are killed at random. Cache and roots stay sound, and
 
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -125,6 +126,50 @@ class WarmAmongClones(FaultTest):
         self.remove(self.root)
         self.assert_done(self.build("--offline"))
         self.assertEqual(self.states_of(self.root), {f"state {self.state}\n".encode() * 50})
+
+    def start_bulk(self, path, backing):
+        return self.start(self.command("create", "c{1..8}", "-P", path, "--backing", backing, "-f", self.defaults,
+                                       "--release", RELEASE, "--arch", ARCH, "--mirror", self.url,
+                                       "--cache", self.cache, "--add", "contrib/Net/ccc", "--jobs", "2"))
+
+    def roots_of(self, path):
+        """Of the containers that have their names: of an overlay what it lies upon, for nobody edits these files."""
+        names = [name for name in sorted(os.listdir(path)) if not name.startswith(".")]
+        for name in names:
+            config = self.read(path, name, "config").decode()
+            yield re.search(r"^lxc\.rootfs\.path = (?:dir:|overlay:)([^:\n]*)", config, re.M).group(1)
+
+    def bulk_round(self, number, backing, with_kills):
+        path = f"{self.folder}/lxc{number}"
+        self.change()
+        runs = [self.start_bulk(path, backing), self.start_warmer()]
+        time.sleep(self.random.uniform(0, 0.15))
+        killed = [run for run in runs if with_kills and self.random.random() < 0.7 and run.poll() is None]
+        for run in killed:
+            run.kill()
+        for run in runs:
+            result = self.wait(run, LIMIT_S)
+            if run not in killed or result.status != -signal.SIGKILL:
+                self.assert_done(result)
+        for again in range(2):
+            roots = list(self.roots_of(path)) if os.path.isdir(path) else []
+            for root in roots:
+                self.assert_whole_root(root, f"round {number}, {backing}")
+            if not again:
+                self.assert_done(self.wait(self.start_bulk(path, backing), LIMIT_S))
+        self.assertEqual(len(roots), 8, "containers after the run that completes the set")
+        self.assertEqual([n for n in os.listdir(path) if n.startswith(".")], [], "half-made containers")
+        self.assert_sound(f"round {number}, {backing}")
+        self.remove(path)
+
+    def test_bulk(self):
+        """Many containers in one run while the cache is brought up to date."""
+        self.defaults = os.path.join(self.folder, "default.conf")
+        with open(self.defaults, "w"):
+            pass
+        self.assert_done(self.wait(self.start_warmer()))
+        for number in range(60 if netkit.settings.slow else 12):
+            self.bulk_round(number, ("dir", "overlay")[number % 2], number % 4 > 1)
 
     def test_undisturbed(self):
         self.rounds(False)
