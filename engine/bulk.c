@@ -10,6 +10,7 @@
 #include "lxccontainer.h"
 #include "message.h"
 #include "overlay.h"
+#include "subvolume.h"
 #include "target.h"
 #include "workers.h"
 
@@ -493,12 +494,13 @@ static int make_seed(struct pf_bulk *bulk, struct pf_error *err)
 {
     struct pf_clone_settings settings = {.threads = bulk->settings->jobs, .cancel = bulk->stop};
     size_t missing = 0;
+    if (bulk->base.root || !pf_subvolume_can_be(bulk->lxcpath_fd))
+        return 0;
     for (size_t i = 0; i < bulk->wish->count; i++)
         missing += pf_lxccontainer_look(bulk->items[i].path, NULL) == 0;
-    if (bulk->base.root || missing < 2)
+    if (missing < 2)
         return 0;
-    int made =
-        pf_seed_make(bulk->lxcpath, bulk->lxcpath_fd, bulk->root_fd, &settings, &bulk->seed, err);
+    int made = pf_seed_make(bulk->lxcpath, bulk->root_fd, &settings, &bulk->seed, err);
     return made < 0 ? made : 0;
 }
 

@@ -10,7 +10,6 @@
 #include "resolve.h"
 #include "script.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>

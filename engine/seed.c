@@ -38,14 +38,11 @@ static int fill(struct pf_seed *seed, int root_fd, const struct pf_clone_setting
     return failed ? failed : 1;
 }
 
-int pf_seed_make(const char *lxcpath, int lxcpath_fd, int root_fd,
-                 const struct pf_clone_settings *settings, struct pf_seed *out,
-                 struct pf_error *err)
+int pf_seed_make(const char *lxcpath, int root_fd, const struct pf_clone_settings *settings,
+                 struct pf_seed *out, struct pf_error *err)
 {
     *out = (struct pf_seed){.folder = {.fd = -1, .parent_fd = -1}, .root_fd = -1};
     pf_auto_free char *path = NULL;
-    if (!pf_subvolume_can_be(lxcpath_fd))
-        return 0;
     if (asprintf(&path, "%s/.seed-%d", lxcpath, (int)getpid()) < 0) {
         path = NULL;
         return pf_error_memory(err);

@@ -16,11 +16,10 @@ struct pf_seed {
     struct pf_clone_result cloned;
 };
 
-/* Copies the root root_fd to a seed in the folder lxcpath (open as lxcpath_fd), if roots can be
+/* Copies the root root_fd to a seed in the folder lxcpath, if roots can be
    made of one there (and be removed again). 1: it is made; 0: that cannot be had; or a code. */
-int pf_seed_make(const char *lxcpath, int lxcpath_fd, int root_fd,
-                 const struct pf_clone_settings *settings, struct pf_seed *out,
-                 struct pf_error *err);
+int pf_seed_make(const char *lxcpath, int root_fd, const struct pf_clone_settings *settings,
+                 struct pf_seed *out, struct pf_error *err);
 
 /* Makes the folder `name` a root like the seed's. Any thread. */
 int pf_seed_copy(const struct pf_seed *seed, int dir_fd, const char *name, struct pf_error *err);
