@@ -83,7 +83,7 @@ static int begin_part(struct pf_transfer *t)
 enum pf_transfer_end pf_localtransfer_begin(struct pf_transfer *t, struct pf_error *err)
 {
     t->own = (struct pf_error){0};
-    t->length = 0;
+    t->page.length = 0;
     t->unchanged = false;
     enum pf_transfer_end end = open_file(t, err);
     if (end != PF_TRANSFER_DONE || t->kind != PF_TRANSFER_FILE)
@@ -95,21 +95,14 @@ enum pf_transfer_end pf_localtransfer_begin(struct pf_transfer *t, struct pf_err
 
 static uint64_t position(const struct pf_transfer *t)
 {
-    return t->kind == PF_TRANSFER_FILE ? t->file.length : t->length;
+    return t->kind == PF_TRANSFER_FILE ? t->file.length : t->page.length;
 }
 
 static int take_page(struct pf_transfer *t, const char *piece, size_t length)
 {
-    if (length > t->max_bytes - t->length)
+    if (length > t->max_bytes - t->page.length)
         return pf_error_set(&t->own, PF_E_NETWORK, "the file is too large");
-    char *grown = realloc(t->data, t->length + length + 1);
-    if (!grown)
-        return pf_error_memory(&t->own);
-    t->data = grown;
-    memcpy(t->data + t->length, piece, length);
-    t->length += length;
-    t->data[t->length] = '\0';
-    return 0;
+    return pf_bytes_add(&t->page, piece, length) < 0 ? pf_error_memory(&t->own) : 0;
 }
 
 enum pf_transfer_end pf_localtransfer_step(struct pf_transfer *t, bool *more, struct pf_error *err)
@@ -158,8 +151,8 @@ static int finish_file(struct pf_transfer *t, struct pf_error *err)
 
 void pf_localtransfer_finish(struct pf_transfer *t, struct pf_fetch_result *result)
 {
-    result->data = t->data;
-    result->length = t->length;
+    result->data = t->page.data;
+    result->length = t->page.length;
     result->size_bytes = (int64_t)t->local_stat.st_size;
     result->unchanged = t->unchanged;
     if (t->kind == PF_TRANSFER_FILE && !t->unchanged && finish_file(t, &result->error))

@@ -108,15 +108,10 @@ static size_t on_page_data(char *data, size_t size, size_t count, void *ctx)
         return CURL_WRITEFUNC_PAUSE;
     if (is_error_page(t))
         return drop_error_page(t, length);
-    if (length > t->max_bytes - t->length)
+    if (length > t->max_bytes - t->page.length)
         return (size_t)abort_with(t, PF_E_NETWORK, "the page is too large");
-    char *grown = realloc(t->data, t->length + length + 1);
-    if (!grown)
+    if (pf_bytes_add(&t->page, data, length) < 0)
         return (size_t)abort_with(t, PF_E_SYSTEM, "out of memory");
-    t->data = grown;
-    memcpy(t->data + t->length, data, length);
-    t->length += length;
-    t->data[t->length] = '\0';
     return length;
 }
 
@@ -322,7 +317,7 @@ int pf_transfer_prepare(struct pf_transfer *t)
     if (t->ftp_command)
         curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, t->ftp_command);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_page_data);
-    t->length = 0;
+    t->page.length = 0;
     return 0;
 }
 
@@ -513,8 +508,8 @@ void pf_transfer_finish(struct pf_transfer *t, struct pf_fetch_result *result)
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
     if (t->kind != PF_TRANSFER_FILE) {
-        result->data = t->data;
-        result->length = t->length;
+        result->data = t->page.data;
+        result->length = t->page.length;
         result->size_bytes = size;
         return;
     }
@@ -541,7 +536,7 @@ void pf_transfer_end(struct pf_transfer *t)
     pf_transfer_stop(t);
     pf_partfile_end(&t->file);
     free(t->url);
-    free(t->data);
+    free(t->page.data);
     free(t->validator);
     free(t->new_validator);
     free(t->copy_etag);

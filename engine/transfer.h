@@ -4,6 +4,7 @@
 #ifndef PF_TRANSFER_H
 #define PF_TRANSFER_H
 
+#include "bytes.h"
 #include "error.h"
 #include "httpheader.h"
 #include "partfile.h"
@@ -46,8 +47,7 @@ struct pf_transfer {
     char curl_text[CURL_ERROR_SIZE];
     struct pf_error own; /* an error that we found ourselves in a callback */
     uint64_t received;   /* bytes of bodies, over all tries */
-    char *data;          /* a page's body */
-    size_t length;
+    struct pf_bytes page;
     size_t dropped;      /* bytes of a page that came with an error */
     uint64_t asked_from; /* the first byte asked for */
     bool body_began;
