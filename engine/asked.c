@@ -55,7 +55,7 @@ bool pf_asked_lately(const struct pf_settled *settings, int fd)
     if (sscanf(line, "asked %" SCNd64 " %32s\n", &when, noted) != 2 || strcmp(noted, digest) != 0)
         return false;
     int64_t now = time(NULL);
-    return when <= now && now - when < settings->max_age_s;
+    return when <= now && when > now - settings->max_age_s;
 }
 
 void pf_asked_note(const struct pf_settled *settings, int fd)

@@ -149,8 +149,6 @@ static int rootfs_of_value(const struct pf_lxcline *line, char **rootfs, struct 
         value += n;
         length -= n;
     }
-    free(*rootfs);
-    *rootfs = NULL;
     if (length == 0)
         return 0;
     *rootfs = strndup(value, length);
@@ -162,21 +160,20 @@ int pf_lxcconfig_rootfs(const char *path, char **rootfs, struct pf_error *err)
     static const char *const keys[] = {"lxc.rootfs.path", "lxc.rootfs", NULL};
     pf_auto_free char *file = config_path(path);
     pf_auto_free char *text = NULL;
-    struct pf_lxcline line;
+    struct pf_lxcline line, last = {0};
     *rootfs = NULL;
     if (!file)
         return pf_error_memory(err);
     int failed = read_config(file, &text, err);
-    /* As for LXC, the last one counts. */
+    /* As for LXC, the last one counts, whatever those before it say. */
     for (const char *p = text; !failed && pf_lxcline_next(&p, &line);) {
         if (pf_lxcline_is(&line, keys))
-            failed = rootfs_of_value(&line, rootfs, err);
+            last = line;
     }
-    if (failed) {
-        free(*rootfs);
-        *rootfs = NULL;
+    if (!failed && last.value)
+        failed = rootfs_of_value(&last, rootfs, err);
+    if (failed)
         return failed == PF_E_INVALID ? pf_error_context(err, "%s", file) : failed;
-    }
     if (!*rootfs && asprintf(rootfs, "%s/rootfs", path) < 0) {
         *rootfs = NULL;
         return pf_error_memory(err);

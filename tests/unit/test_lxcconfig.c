@@ -143,6 +143,7 @@ static void finds_the_root(void **state)
     check_rootfs("lxc.rootfs.path = \nlxc.rootfs.path = /later\n", "/later");
     check_rootfs("lxc.rootfs.path = /first\nlxc.rootfs.path = /later\n", "/later");
     check_rootfs("lxc.rootfs.path = /first\nlxc.rootfs.path =\n", fallback);
+    check_rootfs("lxc.rootfs.path = loop:/first\nlxc.rootfs.path = dir:/later\n", "/later");
     check_rootfs("lxc.rootfs.path = \"/a\"\n", "/a");
     check_rootfs("lxc.rootfs.path = 'dir:/a b'\n", "/a b");
     check_rootfs("lxc.rootfs.path = ''\n", fallback);

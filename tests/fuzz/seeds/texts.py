@@ -216,6 +216,19 @@ def _configs():
     }.items()]
 
 
+def _defaults():
+    return _configs() + [(name, text.encode()) for name, text in {
+        "addresses": "lxc.net.0.hwaddr = 00:16:3e:xx:xx:xX\nlxc.net.1.hwaddr=xx:x\nlxc.net.hwaddr = xx\n \t\n\n# xx\n",
+        "unended-address": "\n\nlxc.net.0.hwaddr = x", "no-address": "lxc.net.0.hwaddr =\nlxc.net.0.hwaddr\n",
+    }.items()]
+
+
+def _asked():
+    texts = ["asked ~ @\n", "asked ~ @", "asked 9 @\n", "asked -9223372036854775808 @\n", "asked 99999999999999999999 @\n",
+             "asked ~\n@", "asked  +~ @x", "asked 0x7fffffff @", "asked ~ \0@", "asked @ ~\n", "asked", "", "12345\n"]
+    return [(f"{i:02}", text.encode()) for i, text in enumerate(texts)]
+
+
 def _releases():
     names = ["8.x", "7.x", "6.x", "5.x", "5", "5.", "9.x", "08.x", "8.0", "8./..", "-8.x", "+8.x", " 8.x", "", ".",
              "8x",
@@ -280,5 +293,5 @@ def seeds():
         "checksums": _checksums(), "textedit": _edited_texts(), "httpheader": _headers(), "journal": _journals(),
         "lxcconfig": _configs(), "config": _warm_configs(), "containers": _containers(), "profile": _releases(),
         "describe": _descriptions(),
-        "record": _records(), "scriptwords": _scripts(),
+        "record": _records(), "scriptwords": _scripts(), "asked": _asked(), "lxccontainer": _defaults(),
     }
