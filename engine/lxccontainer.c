@@ -87,6 +87,8 @@ static int put_defaults(FILE *stream, const char *defaults)
             fwrite(p, 1, (size_t)(line.value - p), stream);
             if (put_hardware_address(stream, &line) < 0)
                 return -1;
+            const char *rest = line.value + line.value_length; /* a quotation mark, blanks */
+            fwrite(rest, 1, (size_t)(p + length - rest), stream);
             putc('\n', stream);
         } else if (strspn(p, " \t") < length) {
             fwrite(p, 1, length, stream);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "stage.h"
 
+#include "folderstack.h"
 #include "fs.h"
 #include "message.h"
 #include "resolve.h"
@@ -24,9 +25,8 @@ struct stage {
     const struct pf_stage_limits *limits;
     struct pf_tarread *tar;
     struct pf_error *err;
-    /* The folder that the last member was put into: most members follow their neighbours. */
-    int parent_fd;
-    uint32_t parent;
+    struct pf_folderstack folders;
+    int parent_fd; /* the folder that the last member was put into, of the stack */
     size_t list_capacity;
     uint64_t control_bytes;
     uid_t uid; /* what new files get by themselves */
@@ -82,30 +82,15 @@ static int list_member(struct stage *s, const char *stored)
     return 0;
 }
 
-/* Opens the staged folder of a node, making it and the ones above where they are missing. Nothing
-   but this run makes names here, and every step refuses links. */
+/* Opens the staged folder of a node, made where it is missing, as the one to work in. */
 static int open_folder(struct stage *s, uint32_t node, const char *member)
 {
-    if (s->parent_fd >= 0 && s->parent == node)
+    s->parent_fd = pf_folderstack_open(&s->folders, &s->out->members, node);
+    if (s->parent_fd >= 0)
         return 0;
-    char path[PATH_MAX];
-    if (pf_members_path(&s->out->members, node, path, sizeof path) < 0)
-        return refuse(s, member, "the path is too long");
-    const char *name = *path ? path : ".";
-    int fd = pf_resolve_beneath(s->out->dir_fd, name, O_RDONLY | O_DIRECTORY, 0);
-    if (fd < 0 && errno == ENOENT) {
-        if (pf_fs_make_folders(s->out->dir_fd, path, 0755) < 0)
-            return system_error(s, member);
-        fd = pf_resolve_beneath(s->out->dir_fd, name, O_RDONLY | O_DIRECTORY, 0);
-    }
-    if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+    if (errno == ELOOP || errno == ENOTDIR)
         return refuse(s, member, "a member of the same package above it is not a folder");
-    if (fd < 0)
-        return system_error(s, member);
-    pf_close_at(&s->parent_fd);
-    s->parent_fd = fd;
-    s->parent = node;
-    return 0;
+    return system_error(s, member);
 }
 
 static int set_owner_mode_time(struct stage *s, int fd, const struct pf_node *node,
@@ -460,7 +445,7 @@ static int finish_folders(struct stage *s)
     struct pf_members *members = &s->out->members;
     for (uint32_t i = 1; i < members->count; i++) {
         const struct pf_node *node = &members->nodes[i];
-        if (!S_ISDIR(node->mode))
+        if (!S_ISDIR(node->mode) || pf_folderstack_has(&s->folders, i))
             continue;
         char path[PATH_MAX];
         if (pf_members_path(members, i, path, sizeof path) < 0)
@@ -520,8 +505,7 @@ int pf_stage_package(int fd, const char *file, int dir_fd, const struct pf_stage
     struct stage s = {.out = staged,
                       .limits = limits,
                       .err = err ? err : &local,
-                      .parent_fd = -1,
-                      .parent = PF_NODE_NONE,
+                      .folders = {.top_fd = dir_fd},
                       .uid = geteuid(),
                       .gid = getegid()};
     int failed = 0;
@@ -532,7 +516,7 @@ int pf_stage_package(int fd, const char *file, int dir_fd, const struct pf_stage
     /* It may have grown until it was read to its end. */
     if (!failed && fstat(fd, &st) < 0)
         failed = pf_error_errno(err, "reading it");
-    pf_close_at(&s.parent_fd);
+    pf_folderstack_end(&s.folders);
     pf_tarread_free(s.tar);
     if (failed) {
         pf_staged_free(staged);
