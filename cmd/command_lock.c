@@ -4,6 +4,7 @@
 #include "report.h"
 #include "signals.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,15 +39,15 @@ static int write_file(const char *path, const char *text)
     size_t length = strlen(text);
     int failed = fd < 0 || fchmod(fd, 0644) < 0;
     while (!failed && length > 0) {
-        ssize_t n = write(fd, text, length);
+        ssize_t n = TEMP_FAILURE_RETRY(write(fd, text, length));
         failed = n < 0;
         text += failed ? 0 : n;
         length -= failed ? 0 : (size_t)n;
     }
-    failed = failed || fsync(fd) < 0;
+    failed = failed || TEMP_FAILURE_RETRY(fsync(fd)) < 0;
     if (fd >= 0)
-        failed = close(fd) < 0 || failed;
-    failed = failed || rename(temporary, path) < 0;
+        failed = (close(fd) < 0 && errno != EINTR) || failed;
+    failed = failed || TEMP_FAILURE_RETRY(rename(temporary, path)) < 0;
     if (failed && fd >= 0)
         unlink(temporary);
     free(temporary);

@@ -208,7 +208,7 @@ static int make_base(const struct bases *bases, const char *id, int root_fd,
         openat(bases->fd, UNFINISHED, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int failed =
         fd < 0 ? pf_error_errno(err, "making a base") : fill_base(fd, root_fd, settings, err);
-    if (!failed && renameat(bases->fd, UNFINISHED, bases->fd, id) < 0)
+    if (!failed && pf_fs_rename(bases->fd, UNFINISHED, bases->fd, id, 0) < 0)
         failed = pf_error_errno(err, "putting a base in place");
     if (failed == PF_E_NO_SPACE)
         pf_error_context(err, "the file system of the cache folder %s is full", bases->cache->base);
@@ -400,7 +400,7 @@ static int is_used(const struct bases *bases, const char *id, int fd, struct pf_
 
 static int remove_base(const struct bases *bases, const char *id, struct pf_error *err)
 {
-    if (renameat(bases->fd, id, bases->fd, TRASH) < 0)
+    if (pf_fs_rename(bases->fd, id, bases->fd, TRASH, 0) < 0)
         return pf_error_errno(err, "removing %s/%s/%s", bases->cache->base, BASES, id);
     return pf_fs_remove_tree(bases->fd, TRASH, err);
 }

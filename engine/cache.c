@@ -254,12 +254,12 @@ static int flush(int fd, const struct pf_cache *cache, struct pf_error *err)
 static int rename_new(const struct pf_cache *cache, int from_fd, const char *from, const char *to,
                       struct pf_error *err)
 {
-    if (renameat2(from_fd, from, cache->base_fd, to, RENAME_NOREPLACE) == 0)
+    if (pf_fs_rename(from_fd, from, cache->base_fd, to, RENAME_NOREPLACE) == 0)
         return 0;
     /* File systems without RENAME_NOREPLACE: the exclusive lock keeps everybody else out. */
     if ((errno == EINVAL || errno == ENOSYS) &&
         faccessat(cache->base_fd, to, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
-        renameat(from_fd, from, cache->base_fd, to) == 0)
+        pf_fs_rename(from_fd, from, cache->base_fd, to, 0) == 0)
         return 0;
     return pf_error_errno(err, "renaming %s to %s/%s", from, cache->base, to);
 }
@@ -325,7 +325,7 @@ static int exchange_packages(const struct pf_cache *cache, struct pf_error *err)
     int fd = cache->base_fd;
     int has = pf_cache_has(cache, cache->complete, err);
     if (has < 0 ||
-        (has && renameat2(fd, cache->partial, fd, cache->complete, RENAME_EXCHANGE) == 0))
+        (has && pf_fs_rename(fd, cache->partial, fd, cache->complete, RENAME_EXCHANGE) == 0))
         return has < 0 ? has : 0;
     int moved = has ? pf_trash_put(fd, cache->complete, err) : 0;
     return moved < 0 ? moved : rename_new(cache, fd, cache->partial, cache->complete, err);

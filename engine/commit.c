@@ -232,7 +232,7 @@ static int merge_folder(const struct merge *m, uint32_t node, int staged_fd, int
             if (is_hollow_install(m, c))
                 continue;
         }
-        if (renameat(staged_fd, name, root_fd, name) < 0) {
+        if (pf_fs_rename(staged_fd, name, root_fd, name, 0) < 0) {
             /* A device node that could not be made has no file behind it. */
             if (errno == ENOENT && m->staged->skipped_devices)
                 continue;
@@ -294,7 +294,7 @@ static int merge_member(const struct merge *m, uint32_t node)
                            O_RDONLY | O_DIRECTORY, 0);
     if (staged_parent < 0)
         return system_error(m, node);
-    if (renameat(staged_parent, name, root_parent, name) < 0 &&
+    if (pf_fs_rename(staged_parent, name, root_parent, name, 0) < 0 &&
         !(errno == ENOENT && m->staged->skipped_devices))
         return rename_error(m, node);
     return 0;

@@ -190,7 +190,7 @@ static int rename_file(const struct run *r, const struct pf_edit *edit)
     if (fd < 0)
         return no_file(r, edit, "its folder is not there");
     pf_auto_fd int new_fd = pf_resolve_parent(r->root_fd, edit->text, &new_leaf);
-    if (new_fd < 0 || renameat(fd, leaf, new_fd, new_leaf) < 0)
+    if (new_fd < 0 || pf_fs_rename(fd, leaf, new_fd, new_leaf, 0) < 0)
         return no_file(r, edit, "the root has no such file");
     return 0;
 }
@@ -229,7 +229,7 @@ static int replace_node(struct run *r, const struct pf_edit *edit, int fd, const
     if (mknodat(fd, temporary, (edit->mode & S_IFMT) | 0600, device) < 0)
         return skip_device(r, edit) ? 0 : pf_error_errno(r->err, "making %s", edit->path);
     if (fchmodat(fd, temporary, edit->mode & 07777, 0) == 0 &&
-        renameat(fd, temporary, fd, leaf) == 0)
+        pf_fs_rename(fd, temporary, fd, leaf, 0) == 0)
         return 0;
     int number = errno;
     unlinkat(fd, temporary, 0);

@@ -63,7 +63,7 @@ int pf_editfile_replace(int root_fd, const char *path, const struct stat *old, b
         return 0;
     }
     if (write_temporary(fd, temporary, old, text, length) < 0 ||
-        renameat(fd, temporary, fd, leaf) < 0) {
+        pf_fs_rename(fd, temporary, fd, leaf, 0) < 0) {
         int code = pf_error_errno(err, "writing %s", path);
         unlinkat(fd, temporary, 0);
         return code;

@@ -83,6 +83,16 @@ int pf_fs_set_length(int fd, off_t length)
     return status;
 }
 
+int pf_fs_rename(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+    int status;
+    do
+        status =
+            flags ? renameat2(from_fd, from, to_fd, to, flags) : renameat(from_fd, from, to_fd, to);
+    while (status < 0 && errno == EINTR);
+    return status;
+}
+
 typedef int (*open_fn)(int dir_fd, const char *path, int flags, mode_t mode);
 
 static int open_plain(int dir_fd, const char *path, int flags, mode_t mode)
@@ -183,7 +193,7 @@ int pf_fs_replace_file(int dir_fd, const char *name, const void *data, size_t le
     if (fd < 0)
         return pf_error_errno(err, "writing %s", name);
     if (pf_fs_write_all(fd, data, length) < 0 || fchmod(fd, mode) < 0 || pf_fs_close(&fd) < 0 ||
-        renameat(dir_fd, temporary, dir_fd, name) < 0) {
+        pf_fs_rename(dir_fd, temporary, dir_fd, name, 0) < 0) {
         pf_error_errno(err, "writing %s", name);
         unlinkat(dir_fd, temporary, 0);
         return err ? err->code : PF_E_SYSTEM;
@@ -292,7 +302,7 @@ static int move_up(struct removal *r, int dir_fd, const char *name)
     char up[48];
     do {
         snprintf(up, sizeof up, ".plamo-fast.deep.%u", r->moved++);
-        if (renameat(dir_fd, name, r->top_fd, up) == 0 || errno == ENOENT)
+        if (pf_fs_rename(dir_fd, name, r->top_fd, up, 0) == 0 || errno == ENOENT)
             return 0;
     } while (errno == ENOTEMPTY || errno == EEXIST);
     return -1;

@@ -36,6 +36,10 @@ int pf_fs_close_text(FILE *stream, char **text);
 int pf_fs_sync(int fd);
 int pf_fs_set_length(int fd, off_t length);
 
+/* renameat(2), or with flags renameat2(2), begun anew where a signal breaks it off: local file
+   systems never let it, those of a network or of a process (FUSE) may. */
+int pf_fs_rename(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
+
 /* Makes every missing folder of path below dir_fd (links are followed). 0 or -1 with errno. */
 int pf_fs_make_folders(int dir_fd, const char *path, mode_t mode);
 

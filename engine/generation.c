@@ -87,7 +87,7 @@ int pf_generation_keep(int dir_fd, const char *name, const char *prefix, unsigne
         snprintf(kept, sizeof kept, "%s-%s", prefix, text);
         if (faccessat(dir_fd, kept, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
             continue;
-        if (renameat(dir_fd, name, dir_fd, kept) < 0)
+        if (pf_fs_rename(dir_fd, name, dir_fd, kept, 0) < 0)
             return pf_error_errno(err, "keeping %s as %s", name, kept);
         return drop_oldest(dir_fd, prefix, most, err);
     }

@@ -187,7 +187,7 @@ static int adopt_name(void *ctx, int fd, const char *name)
     bool whole = state && state->done && state->size_bytes == (uint64_t)st.st_size;
     /* Killed before it got its name; what has the name is older. */
     if (part && whole) {
-        if (renameat(fd, name, fd, whole_name) < 0)
+        if (pf_fs_rename(fd, name, fd, whole_name, 0) < 0)
             return pf_error_errno(a->err, "%s", name);
         a->have[number] = true;
     }
@@ -200,7 +200,7 @@ static int adopt_name(void *ctx, int fd, const char *name)
     int length = snprintf(part_name, sizeof part_name, "%s" PF_PARTFILE_SUFFIX, name);
     if (length < 0 || (size_t)length >= sizeof part_name)
         return pf_fs_remove_tree(fd, name, a->err);
-    return renameat(fd, name, fd, part_name) < 0 ? pf_error_errno(a->err, "%s", name) : 0;
+    return pf_fs_rename(fd, name, fd, part_name, 0) < 0 ? pf_error_errno(a->err, "%s", name) : 0;
 }
 
 int pf_journal_adopt(struct pf_journal *journal, const struct pf_plan *plan, bool *have,

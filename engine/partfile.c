@@ -86,7 +86,7 @@ int pf_partfile_finish(struct pf_partfile *file, const struct timespec *mtime, s
         return pf_error_errno(err, "setting the time of %s", file->part);
     if (pf_fs_close(&file->fd) < 0)
         return pf_error_errno(err, "writing %s", file->part);
-    if (renameat(file->dir_fd, file->part, file->dir_fd, file->name) < 0)
+    if (pf_fs_rename(file->dir_fd, file->part, file->dir_fd, file->name, 0) < 0)
         return pf_error_errno(err, "renaming %s", file->part);
     return 0;
 }

@@ -160,7 +160,7 @@ int pf_target_open(const char *path, bool in_place, struct pf_target_folder *t,
 int pf_target_put(struct pf_target_folder *t, struct pf_error *err)
 {
     /* An empty folder of that name is replaced; anything else makes this fail. */
-    if (t->temporary && renameat(t->parent_fd, t->temporary, t->parent_fd, t->name) < 0)
+    if (t->temporary && pf_fs_rename(t->parent_fd, t->temporary, t->parent_fd, t->name, 0) < 0)
         return pf_error_errno(err, "putting %s in place", t->name);
     close(pf_steal_fd(&t->fd));
     return 0;

@@ -20,7 +20,7 @@ int pf_trash_put(int dir_fd, const char *name, struct pf_error *err)
     for (unsigned i = 0; i < MAX_TRASH; i++) {
         snprintf(aside, sizeof aside, i ? PF_TRASH_NAME ".%u" : PF_TRASH_NAME, i);
         /* Over an empty folder it may go; anything else of that name makes it fail. */
-        if (renameat(dir_fd, name, dir_fd, aside) == 0)
+        if (pf_fs_rename(dir_fd, name, dir_fd, aside, 0) == 0)
             return 1;
         if (errno == ENOENT)
             return 0;

@@ -204,7 +204,7 @@ class Interrupted(ErrnoTest):
     # Not opening: no file system of this machine breaks that off, and what a handled signal interrupts the kernel
     # begins anew. Not waiting: the network library asks with no time to wait, which no signal can interrupt.
     CALLS = ("write", "pwrite64", "read", "copy_file_range", "sendfile", "openat2", "flock", "close", "syncfs",
-             "ftruncate")
+             "ftruncate", "renameat", "renameat2", "fsync", "fdatasync")
 
     def test_interrupted(self):
         for call in self.CALLS:

@@ -243,11 +243,5 @@ class Signals(FaultTest):
         self.assert_no_leftovers("after the second signal")
 
 
-class Clock(FaultTest):
-    def test_jump(self):
-        self.skipTest("the clock of file times is the whole machine's, and a time namespace does not move it: what a "
-                      "step back does to the order of files is a unit test of the cache")
-
-
 if __name__ == "__main__":
     netkit.main()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The root is the same on every file system, and shares its content with the cache where the file system can."""
+"""The root is the same on every file system, and shares its content with the cache where the file system can; also where
+the cache is on another one than the root."""
 
 import os
 import sys
@@ -35,6 +36,16 @@ def build(report, wanted, server, root, cache):
     return run.log
 
 
+def check_across(report, wanted, server, point, reference, started_ns):
+    """From a cached root elsewhere to here, and from the one here to elsewhere."""
+    there = os.path.join(os.path.dirname(reference), "cache")
+    for root, cache in ((os.path.join(point, "across"), there), (f"{point}-back", os.path.join(point, "cache"))):
+        log = build(report, wanted, server, root, cache)
+        report.check("done: 0 requests" in log, f"{root} from {cache}: the cached root was not taken\n{log}")
+        report.check("entries reflinked" not in log, f"{root} from {cache}: reflinked across file systems?\n{log}")
+        compare_roots(report, reference, root, started_ns, BY_OURSELVES if cache == there else ALLOWED)
+
+
 def main():
     wanted = arguments(__doc__)
     need_root()
@@ -56,6 +67,7 @@ def main():
                 report.equal("entries reflinked" in log, shares, f"{kind}: content shared with the cache")
                 report.equal(digest(report, wanted.bin, root), reference_digest, f"{kind}: digest of the root")
                 compare_roots(report, reference, root, started_ns, ALLOWED, reference_scan)
+                check_across(report, wanted, server, point, reference, started_ns)
     if missing and not report.failures:
         skip(f"all others passed, but this machine cannot mount {', '.join(missing)}")
     report.exit()

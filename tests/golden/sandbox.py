@@ -16,22 +16,22 @@ from tool import plamo_fast
 from workspace import arguments, temporary_folder
 
 # 8.x has all cases; of 5.x configuring runs a program of the root, of 6.x a function of one.
-RELEASES = ("5.x", "6.x", "8.x")
+CASES = (("5.x", "x86"), ("5.x", "x86_64"), ("6.x", "x86_64"), ("7.x", "x86_64"), ("8.x", "x86_64"), ("8.x", "x86"))
 
 
-def build(report, wanted, folder, release, name, *options):
+def build(report, wanted, folder, release, arch, name, *options):
     # Records name the cache folder, so both builds use the same one.
     cache = os.path.join(folder, "cache")
     shutil.rmtree(cache, ignore_errors=True)
-    root = os.path.join(folder, f"{name}-{release}")
+    root = os.path.join(folder, f"{name}-{release}-{arch}")
     run = plamo_fast(wanted.bin, "build", root, "--name", "c1", "--mirror", f"file://{wanted.mirror}", "--release",
-                     release, "--cache", cache, "--root-password", "keep", "--categories",
+                     release, "--arch", arch, "--cache", cache, "--root-password", "keep", "--categories",
                      " ".join(selection.categories(release)), "--contrib", " ".join(selection.CONTRIB), "--add",
                      " ".join(selection.ADDONS), *options)
-    if not report.equal(run.status, 0, f"status of the build {name} of {release}"):
+    if not report.equal(run.status, 0, f"status of the build {name} of {release} {arch}"):
         report.note(run.log)
         report.exit()
-    report.check(" 0 scripts by sh" not in run.log.replace("\n", " "), f"{name} of {release}: no script ran")
+    report.check(" 0 scripts by sh" not in run.log.replace("\n", " "), f"{name} of {release} {arch}: no script ran")
     return root
 
 
@@ -40,11 +40,12 @@ def main():
     need_root()
     report = Report()
     with temporary_folder() as (folder, started_ns):
-        for release in RELEASES:
-            inside = build(report, wanted, folder, release, "inside")
-            plain = build(report, wanted, folder, release, "plain", "--no-sandbox")
+        for release, arch in CASES:
+            inside = build(report, wanted, folder, release, arch, "inside")
+            plain = build(report, wanted, folder, release, arch, "plain", "--no-sandbox")
             compare_roots(report, plain, inside, started_ns, BY_OURSELVES)
-            report.equal(installed_in_order(inside), installed_in_order(plain), f"{release}: order of installation")
+            report.equal(installed_in_order(inside), installed_in_order(plain),
+                         f"{release} {arch}: order of installation")
     report.exit()
 
 
