@@ -107,6 +107,7 @@ static void on_read(void *ctx, uint64_t bytes)
 {
     struct item *item = ctx;
     int64_t now = pf_clock_ms();
+    pf_workers_progress(item->staging->workers, (size_t)(item - item->staging->items), bytes);
     if (item->packed_bytes && bytes > item->packed_bytes)
         item->packed_bytes = bytes;
     if (now - item->told_ms < PF_EVENT_INTERVAL_MS)

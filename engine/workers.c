@@ -2,9 +2,16 @@
 #include "workers.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+
+/* An item of a sixteenth of all sizes, or more, is long: where it begins decides on the end. */
+#define LONG_PART 16
+
+#define NO_THREAD UINT_MAX
 
 enum slot_state { SLOT_EMPTY, SLOT_READY, SLOT_RUNNING, SLOT_RUN };
 
@@ -12,11 +19,12 @@ struct slot {
     enum slot_state state;
     void *item;
     uint64_t size, weight;
-    uint64_t there; /* bytes of an item that is still coming */
-    bool whole;     /* it was submitted */
-    bool fed;       /* its number is among those in `fed` */
-    bool tried;     /* it has been begun once before it was whole, which is enough */
-    bool dropped;   /* what was there when it began is not its any more */
+    uint64_t there;        /* bytes of an item that is still coming */
+    _Atomic uint64_t done; /* of its size, while it runs; not under the mutex */
+    bool whole;            /* it was submitted */
+    bool fed;              /* its number is among those in `fed` */
+    bool tried;            /* it has been begun once before it was whole, which is enough */
+    bool dropped;          /* what was there when it began is not its any more */
 };
 
 /* Numbers of what is ready, or was; what goes before all others is on top. */
@@ -35,10 +43,15 @@ struct pf_workers {
     pthread_cond_t has_run; /* a slot has run or (serial twin) became ready, or stop */
     /* All below: under mutex. */
     struct slot *slots;
-    size_t taken;    /* items given back so far: the next one has this number */
-    size_t unbegun;  /* items that are neither running nor have run */
-    uint64_t weight; /* of what has run and was not taken */
-    unsigned begun;  /* threads that have come to life */
+    size_t taken;           /* items given back so far: the next one has this number */
+    size_t unbegun;         /* items that are neither running nor have run */
+    uint64_t weight;        /* of what has run and was not taken */
+    unsigned begun;         /* threads that have come to life */
+    unsigned lowest_thread; /* the one that runs the lowest; NO_THREAD: the next that looks */
+    size_t unsubmitted;
+    uint64_t total, ready_size; /* sizes of what was submitted, and of what of it is ready */
+    size_t *running;            /* numbers; a thread that waits for bytes runs two */
+    size_t running_count;
     struct heap lowest, largest;
     size_t *fed; /* numbers of items that are still coming; no more than come at a time */
     size_t fed_count;
@@ -132,9 +145,39 @@ static size_t find_fed(struct pf_workers *w)
     return found;
 }
 
+/* Is it time for the largest item, as all others would be done before it otherwise? Sizes are no
+   times, so it begins by a quarter too early: the small ones even out the rest. Nobody knows while
+   items are still to come. */
+static bool is_urgent(struct pf_workers *w)
+{
+    size_t number = w->unsubmitted ? w->settings.count : find_first(w, &w->largest);
+    if (number == w->settings.count || !is_allowed(w, number))
+        return false;
+    uint64_t size = w->slots[number].size, left = w->ready_size;
+    for (size_t i = 0; i < w->running_count; i++) {
+        const struct slot *slot = &w->slots[w->running[i]];
+        uint64_t done = atomic_load_explicit(&slot->done, memory_order_relaxed);
+        left += done < slot->size ? slot->size - done : 0;
+    }
+    return size > 0 && size >= w->total / LONG_PART && size >= left / 4 * 3 / w->settings.threads;
+}
+
+/* Does a thread that is free run the largest? */
+static bool takes_largest(struct pf_workers *w, unsigned thread)
+{
+    if (w->settings.max_weight == 0 || w->settings.threads < 2)
+        return false;
+    if (w->lowest_thread == NO_THREAD)
+        w->lowest_thread = thread;
+    if (w->lowest_thread == thread && is_urgent(w))
+        w->lowest_thread = NO_THREAD;
+    return w->lowest_thread != thread;
+}
+
 static void make_ready(struct pf_workers *w, size_t number)
 {
     w->slots[number].state = SLOT_READY;
+    w->ready_size += w->slots[number].size;
     if (w->thread_count == 0)
         return;
     heap_push(w, &w->lowest, number);
@@ -145,7 +188,11 @@ static void make_ready(struct pf_workers *w, size_t number)
 static void run(struct pf_workers *w, size_t number)
 {
     struct slot *slot = &w->slots[number];
+    if (slot->state == SLOT_READY)
+        w->ready_size -= slot->size;
     slot->state = SLOT_RUNNING;
+    atomic_store_explicit(&slot->done, 0, memory_order_relaxed);
+    w->running[w->running_count++] = number;
     bool began_whole = slot->whole;
     void *item = slot->item;
     slot->tried |= !began_whole;
@@ -154,6 +201,10 @@ static void run(struct pf_workers *w, size_t number)
     pthread_mutex_unlock(&w->mutex);
     uint64_t weight = w->settings.fn(w->settings.ctx, item);
     pthread_mutex_lock(&w->mutex);
+    size_t at = 0;
+    while (w->running[at] != number)
+        at++;
+    w->running[at] = w->running[--w->running_count];
     if (weight == PF_WORK_AGAIN && !began_whole) {
         w->unbegun++;
         slot->state = SLOT_EMPTY;
@@ -172,11 +223,11 @@ static void *worker_main(void *arg)
     struct pf_workers *w = arg;
     size_t count = w->settings.count;
     pthread_mutex_lock(&w->mutex);
-    bool largest = w->begun++ > 0;
+    unsigned thread = w->begun++;
     while (!w->stop && w->taken < count) {
-        size_t number = find_ready(w, largest);
-        if (number == count)
-            number = find_fed(w);
+        size_t number = find_ready(w, takes_largest(w, thread));
+        if (number == count && (number = find_fed(w)) < count && w->lowest_thread == thread)
+            w->lowest_thread = NO_THREAD; /* that will take long */
         if (number < count)
             run(w, number);
         else if (w->unbegun == 0)
@@ -203,14 +254,16 @@ struct pf_workers *pf_workers_new(const struct pf_workers_settings *settings)
     pthread_cond_init(&w->can_run, NULL);
     pthread_cond_init(&w->has_run, NULL);
     w->slots = calloc(count ? count : 1, sizeof *w->slots);
-    w->unbegun = count;
+    w->unbegun = w->unsubmitted = count;
     w->lowest.before = is_lower;
     w->lowest.numbers = calloc(count ? count : 1, sizeof *w->lowest.numbers);
     w->largest.before = is_larger;
     w->largest.numbers = calloc(count ? count : 1, sizeof *w->largest.numbers);
     w->fed = calloc(count ? count : 1, sizeof *w->fed);
     w->threads = calloc(threads ? threads : 1, sizeof *w->threads);
-    if (!w->slots || !w->lowest.numbers || !w->largest.numbers || !w->fed || !w->threads)
+    w->running = calloc(threads ? threads : 1, 2 * sizeof *w->running);
+    if (!w->running || !w->slots || !w->lowest.numbers || !w->largest.numbers || !w->fed ||
+        !w->threads)
         goto fail;
     for (; w->thread_count < threads; w->thread_count++) {
         int failed = pthread_create(&w->threads[w->thread_count], NULL, worker_main, w);
@@ -234,6 +287,8 @@ void pf_workers_submit(struct pf_workers *w, size_t sequence, void *item, uint64
     slot->item = item;
     slot->size = size;
     slot->whole = true;
+    w->total += size;
+    w->unsubmitted--;
     if (slot->state == SLOT_EMPTY)
         make_ready(w, sequence);
     /* Which of them waits for just this one nobody knows. */
@@ -261,6 +316,11 @@ void pf_workers_feed(struct pf_workers *w, size_t sequence, void *item, uint64_t
     }
     pthread_cond_broadcast(&w->can_run);
     pthread_mutex_unlock(&w->mutex);
+}
+
+void pf_workers_progress(struct pf_workers *w, size_t sequence, uint64_t done)
+{
+    atomic_store_explicit(&w->slots[sequence].done, done, memory_order_relaxed);
 }
 
 int64_t pf_workers_await(struct pf_workers *w, size_t sequence, uint64_t offset)
@@ -329,6 +389,7 @@ void pf_workers_free(struct pf_workers *w)
     pthread_cond_destroy(&w->can_run);
     pthread_mutex_destroy(&w->mutex);
     free(w->threads);
+    free(w->running);
     free(w->slots);
     free(w->lowest.numbers);
     free(w->largest.numbers);

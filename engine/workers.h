@@ -28,8 +28,9 @@ struct pf_workers_settings {
     size_t window;
 
     /* 0: only the window counts, and all threads run the lowest item that is ready. Else all
-       threads but the first run the largest: a long item that begins late would hold up everybody,
-       while the first thread keeps whoever takes the items busy. */
+       threads but one run the largest: a long item that begins late would hold up everybody, while
+       that one keeps whoever takes the items busy. When it is time for the last long ones it runs
+       them, too, and leaves the lowest to the next thread that is free. */
     uint64_t max_weight;
 };
 
@@ -45,6 +46,10 @@ void pf_workers_submit(struct pf_workers *workers, size_t sequence, void *item, 
    Any thread, one for each item, until it is submitted. */
 void pf_workers_feed(struct pf_workers *workers, size_t sequence, void *item, uint64_t there,
                      uint64_t size);
+
+/* Called while item `sequence` runs, by its fn: so much of its size is done. By this, threads end
+   at about the same time. */
+void pf_workers_progress(struct pf_workers *workers, size_t sequence, uint64_t done);
 
 /* Called while item `sequence` runs, by its fn: waits until more than `offset` bytes of it are
    there and returns how many; INT64_MAX: it is whole (at once for an item that was so when it

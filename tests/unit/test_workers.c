@@ -233,6 +233,84 @@ static void one_runs_the_lowest_the_others_the_largest(void **state)
     assert_true(up >= 1 && down >= 1);
 }
 
+/* Small items, and two long ones: the second and the last. */
+enum { LONG = 100, SMALL = 200, FIRST_LONG = 1, LAST_LONG = SMALL + 1 };
+struct balance {
+    struct pf_workers *workers;
+    atomic_bool hold[2]; /* the long ones */
+    atomic_uint started[2];
+    atomic_uint small, small_before_last; /* how many have begun, and when the last one did */
+    atomic_bool hold_small, falls;
+    atomic_size_t highest;
+};
+
+static uint64_t run_balanced(void *ctx, void *item)
+{
+    struct balance *b = ctx;
+    size_t number = (size_t)(uintptr_t)item - 1;
+    if (number != FIRST_LONG && number != LAST_LONG) {
+        atomic_fetch_add(&b->small, 1);
+        if (number < atomic_exchange(&b->highest, number))
+            atomic_store(&b->falls, true);
+        while (atomic_load(&b->hold_small))
+            nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+        return 1;
+    }
+    bool last = number == LAST_LONG;
+    if (last)
+        atomic_store(&b->small_before_last, atomic_load(&b->small));
+    else
+        pf_workers_progress(b->workers, number, 60);
+    atomic_store(&b->started[last], 1);
+    while (atomic_load(&b->hold[last]))
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    return 1;
+}
+
+/* Returns how many small ones had begun when the last long one did: one, where the thread that runs
+   the lowest had taken the first long one. */
+static unsigned run_balance(void)
+{
+    struct balance b = {.hold = {true, true}, .hold_small = true};
+    b.workers = pf_workers_new(&(struct pf_workers_settings){.threads = 2,
+                                                             .count = SMALL + 2,
+                                                             .fn = run_balanced,
+                                                             .ctx = &b,
+                                                             .window = SMALL + 2,
+                                                             .max_weight = UINT64_MAX});
+    assert_non_null(b.workers);
+    pf_workers_submit(b.workers, 0, item_of(0), 1);
+    wait_for(&b.small, 1);
+    pf_workers_submit(b.workers, FIRST_LONG, item_of(FIRST_LONG), LONG);
+    wait_for(&b.started[0], 1);
+    for (size_t i = FIRST_LONG + 1; i < LAST_LONG; i++)
+        pf_workers_submit(b.workers, i, item_of(i), 1);
+    pf_workers_submit(b.workers, LAST_LONG, item_of(LAST_LONG), LONG);
+    atomic_store(&b.hold_small, false);
+    wait_for(&b.started[1], 1);
+    unsigned before = atomic_load(&b.small_before_last);
+    assert_int_equal(atomic_load(&b.small), before); /* nobody else is there */
+    atomic_store(&b.hold[0], false);
+    wait_for(&b.small, SMALL);
+    atomic_store(&b.hold[1], false);
+    for (size_t i = 0; i < SMALL + 2; i++)
+        assert_ptr_equal(pf_workers_take(b.workers), item_of(i));
+    assert_false(before > 1 && atomic_load(&b.falls));
+    pf_workers_free(b.workers);
+    return before;
+}
+
+/* The first long one has 40 to go, so the last begins when some 126 small ones are left
+   (4/3 of 100 for each of two threads). Then the other thread does the small ones, from below. */
+static void begins_the_last_long_one_in_time(void **state)
+{
+    (void)state;
+    unsigned before = 1;
+    for (unsigned i = 0; i < 100 && before == 1; i++)
+        before = run_balance();
+    assert_in_range(before, SMALL - 135, SMALL - 120);
+}
+
 /* Nothing is taken: so much may wait, then everybody keeps to the window. */
 static void runs_no_further_than_the_weight(void **state)
 {
@@ -498,6 +576,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(runs_no_further_than_the_window),
     cmocka_unit_test(runs_items_at_the_same_time),
     cmocka_unit_test(one_runs_the_lowest_the_others_the_largest),
+    cmocka_unit_test(begins_the_last_long_one_in_time),
     cmocka_unit_test(runs_no_further_than_the_weight),
     cmocka_unit_test(begins_what_is_still_coming),
     cmocka_unit_test(runs_others_while_it_waits),
