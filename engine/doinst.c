@@ -179,6 +179,97 @@ int pf_doinst_parse(const char *script, size_t length, struct pf_doinst_ops *out
     return 1;
 }
 
+/* Words of a head that may change what a pair behind it means. */
+static const char *const changing_words[] = {".",       "CDPATH", "PATH",   "alias", "builtin",
+                                             "cd",      "enable", "eval",   "exec",  "function",
+                                             "set",     "shopt",  "source", "trap",  "ulimit",
+                                             "unalias", NULL};
+
+static bool is_of_word(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-' || c == '/' || c >= 0x80;
+}
+
+static bool is_changing_word(const char *word, size_t length)
+{
+    const char *const *known = changing_words;
+    while (*known && (strlen(*known) != length || memcmp(*known, word, length) != 0))
+        known++;
+    return *known != NULL;
+}
+
+/* "rm ()", with or without the blank. */
+static bool defines_command(const char *word, size_t length, const char *end)
+{
+    const char *behind = word + length;
+    while (behind < end && (*behind == ' ' || *behind == '\t'))
+        behind++;
+    return length == 2 && (memcmp(word, "rm", 2) == 0 || memcmp(word, "ln", 2) == 0) &&
+           behind < end && *behind == '(';
+}
+
+/* By its words alone, wherever they stand: who is in doubt leaves all to the shell. A text up to a
+   mark ("<<") and what runs beside ("&") are left to it, too. */
+static bool may_change_pairs(const char *line, size_t length)
+{
+    const char *end = line + length;
+    for (const char *p = line; p < end;) {
+        const char *word = p;
+        while (p < end && is_of_word((unsigned char)*p))
+            p++;
+        size_t n = (size_t)(p - word);
+        if (n > 0 && (is_changing_word(word, n) || defines_command(word, n, end)))
+            return true;
+        if (n > 0)
+            continue;
+        bool doubled = p + 1 < end && p[1] == *p;
+        bool duplicates = *p == '&' && p > line && (p[-1] == '>' || p[-1] == '<');
+        if (*p == '\0' || (*p == '<' && doubled) || (*p == '&' && !doubled && !duplicates))
+            return true;
+        p += *p == '&' && doubled ? 2 : 1;
+    }
+    return length >= 2 && memcmp(end - 2, "\\\n", 2) == 0;
+}
+
+/* Is the line at p a pair's, or one that says nothing? */
+static bool is_pair_line(const char *p, size_t length, bool *pair)
+{
+    char line[4096], *first;
+    struct pf_doinst_op op;
+    if (length >= sizeof line || memchr(p, '\0', length))
+        return false;
+    memcpy(line, p, length);
+    line[length] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    first = line + strspn(line, " \t");
+    *pair = *first && *first != '#';
+    return !*pair || parse_line(line, &op);
+}
+
+int pf_doinst_parse_tail(const char *script, size_t length, size_t *head_length,
+                         struct pf_doinst_ops *out, struct pf_error *err)
+{
+    const char *end = script + length, *tail = NULL;
+    bool doubt = false;
+    *out = (struct pf_doinst_ops){0};
+    for (const char *p = script; p < end;) {
+        size_t n = line_length(p, end);
+        bool pair = false;
+        if (!is_pair_line(p, n, &pair)) {
+            doubt = doubt || may_change_pairs(p, n);
+            tail = NULL;
+        } else if (pair && !tail) {
+            tail = p;
+        }
+        p += n;
+    }
+    *head_length = tail ? (size_t)(tail - script) : 0;
+    if (*head_length == 0 || doubt)
+        return 0;
+    return pf_doinst_parse(tail, length - *head_length, out, err);
+}
+
 void pf_doinst_ops_end(struct pf_doinst_ops *ops)
 {
     free(ops->ops);

@@ -35,6 +35,17 @@ struct pf_doinst_ops {
 int pf_doinst_parse(const char *script, size_t length, struct pf_doinst_ops *out,
                     struct pf_error *err);
 
+/* The same of the lines behind all else, where makepkg puts them: what is before them, which needs
+   a shell, has *head_length bytes. Returns 1; 0 if there are none, or if the head may change what
+   they mean: the shell's folder, its commands rm and ln, whether it goes on. That it came to its
+   end at all, and not within a text or a condition, only the shell can tell (PF_DOINST_END). */
+int pf_doinst_parse_tail(const char *script, size_t length, size_t *head_length,
+                         struct pf_doinst_ops *out, struct pf_error *err);
+
+/* A line to put behind such a head, and the status that a shell which comes there ends with. */
+#define PF_DOINST_END        "\nexit 93\n"
+#define PF_DOINST_END_STATUS 93
+
 void pf_doinst_ops_end(struct pf_doinst_ops *ops);
 
 #endif

@@ -129,9 +129,9 @@ static void on_script_output(void *ctx, const char *text, size_t length)
 struct script {
     char *rest, *initpkg;
     size_t rest_length, initpkg_length;
-    struct pf_doinst_ops ops;
+    size_t shell_length;      /* of rest: what needs a shell; 0: nothing does */
+    struct pf_doinst_ops ops; /* what does not, all of it or behind that */
     bool present;
-    bool needs_shell;
 };
 
 static void free_script(struct script *script)
@@ -153,26 +153,51 @@ static int read_script(const struct pf_staged *staged, struct script *script, st
     if (failed)
         return failed;
     int plain = pf_doinst_parse(script->rest, script->rest_length, &script->ops, err);
-    script->needs_shell = plain == 0;
+    if (plain == 0)
+        plain = pf_doinst_parse_tail(script->rest, script->rest_length, &script->shell_length,
+                                     &script->ops, err);
+    if (plain == 0)
+        script->shell_length = script->rest_length;
     return plain < 0 ? plain : 0;
 }
 
-/* The shell's way: the script without its first-boot sections lies in install/ while it runs. */
+/* What the shell runs: the script without its first-boot sections, and without the pairs at its
+   end. A process for each rm and ln takes longer than all else of most scripts. */
+static char *text_for_shell(const struct script *script, size_t *length)
+{
+    static const char end[] = PF_DOINST_END;
+    size_t end_length = script->ops.count ? sizeof end - 1 : 0;
+    char *text = malloc(script->shell_length + sizeof end);
+    *length = script->shell_length + end_length;
+    if (text) {
+        memcpy(text, script->rest, script->shell_length);
+        memcpy(text + script->shell_length, end, end_length);
+    }
+    return text;
+}
+
+/* The shell's way: the script lies in install/ while it runs. *came_to_end: and so the pairs behind
+   it are next. */
 static int run_shell(struct pf_install *install, const struct pf_staged *staged,
                      const struct script *script, const struct pf_script_output *output,
-                     struct pf_error *err)
+                     bool *came_to_end, struct pf_error *err)
 {
     static const struct pf_script_limits limits = PF_SCRIPT_LIMITS_DEFAULT;
+    size_t length;
+    pf_auto_free char *text = text_for_shell(script, &length);
+    if (!text)
+        return pf_error_memory(err);
     pf_auto_fd int fd = pf_resolve_in_root(install->root_fd, "install", O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
         return pf_error_errno(err, "install");
-    int failed = pf_fs_replace_file(fd, "doinst.sh", script->rest, script->rest_length, 0644, err);
+    int failed = pf_fs_replace_file(fd, "doinst.sh", text, length, 0644, err);
     if (failed)
         return failed;
     int status = 0;
     install->stats.shells++;
     failed = pf_script_run(&install->place, &limits, output, install->settings.stop, &status, err);
-    if (!failed && status)
+    *came_to_end = script->ops.count && status == PF_DOINST_END_STATUS;
+    if (!failed && status && !*came_to_end)
         pf_events_text(install->settings.events, PF_EVENT_WARNING, staged->name.stem,
                        "its script ended with status %d", status);
     return failed;
@@ -183,9 +208,12 @@ static int run_script(struct pf_install *install, const struct pf_staged *staged
 {
     struct script_log log = {.install = install, .stem = staged->name.stem, .err = err};
     struct pf_script_output output = {.fn = on_script_output, .ctx = &log};
-    int failed = script->needs_shell
-                     ? run_shell(install, staged, script, &output, err)
-                     : pf_script_apply(install->root_fd, &script->ops, &output, err);
+    bool pairs_next = true;
+    int failed = 0;
+    if (script->shell_length)
+        failed = run_shell(install, staged, script, &output, &pairs_next, err);
+    if (!failed && pairs_next)
+        failed = pf_script_apply(install->root_fd, &script->ops, &output, err);
     flush_line(&log);
     return failed ? failed : log.failed;
 }
@@ -232,7 +260,7 @@ static int install_package(struct pf_install *install, const struct pf_staging_p
     int failed = read_script(staged, &script, err);
     int64_t span = pf_span_begin(events);
     if (!failed)
-        failed = pf_commit_package(install->commit, staged, script.needs_shell, err);
+        failed = pf_commit_package(install->commit, staged, script.shell_length > 0, err);
     pf_span_end(events, span, "commit", staged->name.stem);
     span = pf_span_begin(events);
     if (!failed)

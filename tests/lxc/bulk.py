@@ -4,6 +4,7 @@
 Folders and overlays, started, stopped and destroyed; runs that are repeated, killed, interrupted and doubled; names that
 are taken; settings per container; what overlays lie upon."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -290,6 +291,21 @@ def hidden(bulk):
     return [name for name in os.listdir(bulk.containers.path) if name.startswith(".")]
 
 
+def is_being_made(bulk, name):
+    """Its folder is there under the other name, and locked: without that it would be a killed run's."""
+    try:
+        fd = os.open(os.path.join(bulk.containers.path, f".{name}.plamo-fast"), os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+
+
 def run_until(bulk, made, *more, **where):
     """Starts create and waits until so many containers are there, or being made."""
     process = subprocess.Popen(bulk.command(*more, **where), env=bulk.environment, stdin=subprocess.DEVNULL,
@@ -355,10 +371,10 @@ def test_another_is_at_it(bulk):
     for name in ("w1", "w2", "w3", "w4", "w5"):
         other = subprocess.Popen(bulk.command(name, "--backing", "dir"), env=bulk.environment, stdin=subprocess.DEVNULL,
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        while other.poll() is None and not hidden(bulk):
+        while other.poll() is None and not is_being_made(bulk, name):
             time.sleep(0.001)
         other.send_signal(signal.SIGSTOP)
-        if not os.path.exists(bulk.path_of(name)):
+        if is_being_made(bulk, name) and not os.path.exists(bulk.path_of(name)):
             break
         other.send_signal(signal.SIGCONT)
         other.communicate()

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "doinst.h"
 
+#include "script.h"
+
 #include "support.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void check_split(const char *script, const char *wanted_rest, const char *wanted_init)
 {
@@ -88,6 +93,154 @@ static int parse(const char *script, struct pf_doinst_ops *ops)
     int status = pf_doinst_parse(script, strlen(script), ops, &err);
     assert_true(status == 0 || status == 1);
     return status;
+}
+
+/* Cut into what needs a shell and pairs; 0: all of it goes to the shell. */
+static size_t cut(const char *script, size_t *pairs)
+{
+    struct pf_error err = {0};
+    struct pf_doinst_ops ops;
+    size_t head;
+    int status = pf_doinst_parse_tail(script, strlen(script), &head, &ops, &err);
+    assert_true(status == 0 || status == 1);
+    *pairs = ops.count;
+    pf_doinst_ops_end(&ops);
+    return status ? head : 0;
+}
+
+#define PAIR "( cd usr/lib ; rm -rf a )\n( cd usr/lib ; ln -sf b a )\n"
+
+static void cuts_pairs_at_the_end(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {
+        "config() {\n  new=$1\n  old=$(dirname $new)/$(basename $new .new)\n"
+        "  if [ ! -r $old ]; then\n    mv $new $old\n"
+        "  elif [ \"$(cat $old | md5sum)\" = \"$(cat $new | md5sum)\" ]; then\n    rm $new\n  "
+        "fi\n}\n"
+        "config etc/a.new\n",
+        "test -x /sbin/ldconfig && /sbin/ldconfig -r ./ >/dev/null 2>&1\n",
+        PAIR "echo done\n",
+        "x\n\n",
+        "rm -rf usr/old\nln -s a usr/new\n( rm x )\n",
+        "settings=1\necho usr/share/cd etc/set.conf ./exec\n",
+        "exit\n",
+    };
+    size_t pairs;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        char script[1024];
+        snprintf(script, sizeof script, "%s# links\n%s\n%s\t# end\n", heads[i], PAIR, PAIR);
+        size_t head = cut(script, &pairs);
+        assert_int_equal(head, strlen(heads[i]) + strlen("# links\n"));
+        assert_int_equal(pairs, 4);
+    }
+}
+
+static void leaves_heads_in_doubt_to_the_shell(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {
+        "cd usr\n",
+        "x && cd /\n",
+        "if x; then cd a; fi\n",
+        "trap 'rm x' EXIT\n",
+        "set -e\n",
+        "alias rm=true\n",
+        "unalias ln\n",
+        "exec >log\n",
+        "eval $x\n",
+        ". ./x\n",
+        "source x\n",
+        "rm() {\n:\n}\n",
+        "ln () { :; }\n",
+        "PATH=/x\n",
+        "CDPATH=usr\n",
+        "function rm {\n:\n}\n",
+        "daemon &\n",
+        "a & b\n",
+        "cat <<E\n",
+        "cat <<-E\n",
+        "echo a \\\n",
+        "ulimit -f 1\n",
+        "builtin x\n",
+        "enable -n cd\n",
+        "shopt -s x\n",
+        "x;cd y\n",
+        "(cd y)\n",
+        "`cd y`\n",
+        "x; # cd in words\n",
+        "x|.|y\n",
+        "x >a&\n",
+    };
+    size_t pairs;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        char script[1024];
+        snprintf(script, sizeof script, "%s%s", heads[i], PAIR);
+        if (cut(script, &pairs) != 0)
+            fail_msg("cut: %s", script);
+    }
+    assert_int_equal(cut(PAIR, &pairs), 0); /* no head at all */
+    assert_int_equal(cut(PAIR "x\n", &pairs), 0);
+    assert_int_equal(cut("x\n( cd a ; rm -rf $b )\n", &pairs), 0);
+    assert_int_equal(cut("x\n# no pair\n", &pairs), 0);
+    assert_int_equal(cut("", &pairs), 0);
+}
+
+/* Whatever is before them, the tree is that of a shell: pairs that it comes to by itself, and pairs
+   that are within something. */
+static void comes_to_what_a_shell_comes_to(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {"true\n",
+                                        "exit 3\n",
+                                        "if false; then\n:\nfi\n",
+                                        "if false; then\n",
+                                        "x='\n",
+                                        "false\n",
+                                        "{\n",
+                                        "f() {\n",
+                                        "while false; do\n",
+                                        "echo \"$(\n",
+                                        "return 2\n",
+                                        "ln -s a usr/lib/a\n",
+                                        "rm -r usr/lib\n",
+                                        "kill -9 $$\n",
+                                        "exit 93x\n",
+                                        "(\n",
+                                        "case x in y)\n",
+                                        "mkdir usr/lib/a\n"};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        char script[256], command[512];
+        size_t head, length;
+        struct pf_error err = {0};
+        struct pf_doinst_ops ops;
+        struct temp temp;
+        temp_begin(&temp);
+        snprintf(script, sizeof script, "%s%s", heads[i], PAIR);
+        assert_int_equal(pf_doinst_parse_tail(script, strlen(script), &head, &ops, &err), 1);
+        length = head;
+        put_folder(temp.fd, "whole/usr/lib", 0755);
+        put_folder(temp.fd, "cut/usr/lib", 0755);
+        put_file(temp.fd, "whole.sh", script);
+        script[length] = '\0';
+        strcat(script, PF_DOINST_END);
+        put_file(temp.fd, "cut.sh", script);
+        snprintf(command, sizeof command, "cd %s/whole && sh ../whole.sh >/dev/null 2>&1",
+                 temp.path);
+        int status = system(command);
+        snprintf(command, sizeof command, "cd %s/cut && sh ../cut.sh >/dev/null 2>&1", temp.path);
+        status = system(command);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == PF_DOINST_END_STATUS) {
+            int root = open_folder(temp.fd, "cut");
+            assert_ok(pf_script_apply(root, &ops, NULL, &err), &err);
+            close(root);
+        }
+        snprintf(command, sizeof command, "cd %s && diff -r --no-dereference whole cut", temp.path);
+        if (system(command) != 0)
+            fail_msg("another tree: %s", heads[i]);
+        pf_doinst_ops_end(&ops);
+        temp_end(&temp);
+    }
 }
 
 static void reads_pairs(void **state)
@@ -236,9 +389,16 @@ static void reads_thousands(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(splits_at_the_marks),        cmocka_unit_test(splits_bytes),
-    cmocka_unit_test(splits_as_sed_does),         cmocka_unit_test(reads_pairs),
-    cmocka_unit_test(leaves_the_rest_to_a_shell), cmocka_unit_test(leaves_nul_bytes_to_a_shell),
-    cmocka_unit_test(does_not_continue_comments), cmocka_unit_test(reads_thousands),
+    cmocka_unit_test(splits_at_the_marks),
+    cmocka_unit_test(splits_bytes),
+    cmocka_unit_test(splits_as_sed_does),
+    cmocka_unit_test(reads_pairs),
+    cmocka_unit_test(cuts_pairs_at_the_end),
+    cmocka_unit_test(leaves_heads_in_doubt_to_the_shell),
+    cmocka_unit_test(comes_to_what_a_shell_comes_to),
+    cmocka_unit_test(leaves_the_rest_to_a_shell),
+    cmocka_unit_test(leaves_nul_bytes_to_a_shell),
+    cmocka_unit_test(does_not_continue_comments),
+    cmocka_unit_test(reads_thousands),
 };
 support_main(tests, false)
