@@ -219,14 +219,16 @@ static int merge_folder(const struct merge *m, uint32_t node, int staged_fd, int
                 int failed = set_folder(m, c, there);
                 if (failed)
                     return failed;
-                if (nodes[c].first_child == PF_NODE_NONE)
-                    continue;
-                here = openat(staged_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-                if (here < 0)
-                    return system_error(m, c);
-                failed = merge_folder(m, c, here, there);
+                if (nodes[c].first_child != PF_NODE_NONE) {
+                    here = openat(staged_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                    if (here < 0)
+                        return system_error(m, c);
+                    failed = merge_folder(m, c, here, there);
+                }
                 if (failed)
                     return failed;
+                /* Mostly it is empty now. What is not, whoever unpacked it removes. */
+                unlinkat(staged_fd, name, AT_REMOVEDIR);
                 continue;
             }
             if (is_hollow_install(m, c))

@@ -247,6 +247,18 @@ static bool is_pair_line(const char *p, size_t length, bool *pair)
     return !*pair || parse_line(line, &op);
 }
 
+int pf_doinst_parse_front(const char *script, size_t length, size_t *front_length,
+                          struct pf_doinst_ops *out, struct pf_error *err)
+{
+    const char *end = script + length, *p = script;
+    bool any = false, pair = false;
+    *out = (struct pf_doinst_ops){0};
+    for (size_t n; p < end && is_pair_line(p, n = line_length(p, end), &pair); p += n)
+        any = any || pair;
+    *front_length = any ? (size_t)(p - script) : 0;
+    return any ? pf_doinst_parse(script, *front_length, out, err) : 0;
+}
+
 int pf_doinst_parse_tail(const char *script, size_t length, size_t *head_length,
                          struct pf_doinst_ops *out, struct pf_error *err)
 {

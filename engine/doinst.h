@@ -35,10 +35,15 @@ struct pf_doinst_ops {
 int pf_doinst_parse(const char *script, size_t length, struct pf_doinst_ops *out,
                     struct pf_error *err);
 
-/* The same of the lines behind all else, where makepkg puts them: what is before them, which needs
-   a shell, has *head_length bytes. Returns 1; 0 if there are none, or if the head may change what
-   they mean: the shell's folder, its commands rm and ln, whether it goes on. That it came to its
-   end at all, and not within a text or a condition, only the shell can tell (PF_DOINST_END). */
+/* The same of the lines before all else, of *front_length bytes: a shell that begins behind them
+   knows no difference. Returns 1, or 0 if there are none. */
+int pf_doinst_parse_front(const char *script, size_t length, size_t *front_length,
+                          struct pf_doinst_ops *out, struct pf_error *err);
+
+/* The same of the lines behind all else: what is before them, which needs a shell, has *head_length
+   bytes. Returns 1; 0 if there are none, or if the head may change what they mean: the shell's
+   folder, its commands rm and ln, whether it goes on. That it came to its end at all, and not
+   within a text or a condition, only the shell can tell (PF_DOINST_END). */
 int pf_doinst_parse_tail(const char *script, size_t length, size_t *head_length,
                          struct pf_doinst_ops *out, struct pf_error *err);
 

@@ -129,8 +129,8 @@ static void on_script_output(void *ctx, const char *text, size_t length)
 struct script {
     char *rest, *initpkg;
     size_t rest_length, initpkg_length;
-    size_t shell_length;      /* of rest: what needs a shell; 0: nothing does */
-    struct pf_doinst_ops ops; /* what does not, all of it or behind that */
+    size_t shell_start, shell_length;    /* of rest: what needs a shell; length 0: nothing does */
+    struct pf_doinst_ops before, behind; /* the pairs around that */
     bool present;
 };
 
@@ -138,7 +138,26 @@ static void free_script(struct script *script)
 {
     free(script->rest);
     free(script->initpkg);
-    pf_doinst_ops_end(&script->ops);
+    pf_doinst_ops_end(&script->before);
+    pf_doinst_ops_end(&script->behind);
+}
+
+/* A process for each rm and ln takes longer than all else of most scripts. */
+static int read_pairs(struct script *script, struct pf_error *err)
+{
+    size_t length = script->rest_length;
+    int plain = pf_doinst_parse(script->rest, length, &script->before, err);
+    if (plain)
+        return plain < 0 ? plain : 0;
+    plain = pf_doinst_parse_front(script->rest, length, &script->shell_start, &script->before, err);
+    if (plain < 0)
+        return plain;
+    length -= script->shell_start;
+    plain = pf_doinst_parse_tail(script->rest + script->shell_start, length, &script->shell_length,
+                                 &script->behind, err);
+    if (plain == 0)
+        script->shell_length = length;
+    return plain < 0 ? plain : 0;
 }
 
 static int read_script(const struct pf_staged *staged, struct script *script, struct pf_error *err)
@@ -150,27 +169,19 @@ static int read_script(const struct pf_staged *staged, struct script *script, st
     script->present = true;
     int failed = pf_doinst_split(file->data, file->length, &script->rest, &script->rest_length,
                                  &script->initpkg, &script->initpkg_length, err);
-    if (failed)
-        return failed;
-    int plain = pf_doinst_parse(script->rest, script->rest_length, &script->ops, err);
-    if (plain == 0)
-        plain = pf_doinst_parse_tail(script->rest, script->rest_length, &script->shell_length,
-                                     &script->ops, err);
-    if (plain == 0)
-        script->shell_length = script->rest_length;
-    return plain < 0 ? plain : 0;
+    return failed ? failed : read_pairs(script, err);
 }
 
 /* What the shell runs: the script without its first-boot sections, and without the pairs at its
-   end. A process for each rm and ln takes longer than all else of most scripts. */
+   beginning and end. */
 static char *text_for_shell(const struct script *script, size_t *length)
 {
     static const char end[] = PF_DOINST_END;
-    size_t end_length = script->ops.count ? sizeof end - 1 : 0;
+    size_t end_length = script->behind.count ? sizeof end - 1 : 0;
     char *text = malloc(script->shell_length + sizeof end);
     *length = script->shell_length + end_length;
     if (text) {
-        memcpy(text, script->rest, script->shell_length);
+        memcpy(text, script->rest + script->shell_start, script->shell_length);
         memcpy(text + script->shell_length, end, end_length);
     }
     return text;
@@ -196,7 +207,7 @@ static int run_shell(struct pf_install *install, const struct pf_staged *staged,
     int status = 0;
     install->stats.shells++;
     failed = pf_script_run(&install->place, &limits, output, install->settings.stop, &status, err);
-    *came_to_end = script->ops.count && status == PF_DOINST_END_STATUS;
+    *came_to_end = script->behind.count && status == PF_DOINST_END_STATUS;
     if (!failed && status && !*came_to_end)
         pf_events_text(install->settings.events, PF_EVENT_WARNING, staged->name.stem,
                        "its script ended with status %d", status);
@@ -208,12 +219,12 @@ static int run_script(struct pf_install *install, const struct pf_staged *staged
 {
     struct script_log log = {.install = install, .stem = staged->name.stem, .err = err};
     struct pf_script_output output = {.fn = on_script_output, .ctx = &log};
-    bool pairs_next = true;
-    int failed = 0;
-    if (script->shell_length)
-        failed = run_shell(install, staged, script, &output, &pairs_next, err);
-    if (!failed && pairs_next)
-        failed = pf_script_apply(install->root_fd, &script->ops, &output, err);
+    bool came_to_end = false;
+    int failed = pf_script_apply(install->root_fd, &script->before, &output, err);
+    if (!failed && script->shell_length)
+        failed = run_shell(install, staged, script, &output, &came_to_end, err);
+    if (!failed && came_to_end)
+        failed = pf_script_apply(install->root_fd, &script->behind, &output, err);
     flush_line(&log);
     return failed ? failed : log.failed;
 }

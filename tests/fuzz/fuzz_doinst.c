@@ -59,13 +59,18 @@ static void apply(int root_fd, void *ctx)
     fuzz_require(pf_script_apply(root_fd, ops, &output, &err) == 0);
 }
 
-/* Nothing but whole lines behind the head are pairs. */
-static void check_tail(const char *script, size_t size)
+/* Nothing but whole lines before all and behind the head are pairs. */
+static void check_ends(const char *script, size_t size)
 {
     struct pf_doinst_ops ops;
     struct pf_error err = {0};
-    size_t head;
-    int status = pf_doinst_parse_tail(script, size, &head, &ops, &err);
+    size_t head, front;
+    int status = pf_doinst_parse_front(script, size, &front, &ops, &err);
+    fuzz_require((status == 1) == (ops.count > 0) && (status == 1) == (front > 0));
+    fuzz_require(front <= size && (front == 0 || front == size || script[front - 1] == '\n'));
+    check_words(&ops);
+    pf_doinst_ops_end(&ops);
+    status = pf_doinst_parse_tail(script, size, &head, &ops, &err);
     fuzz_require(status == 0 || status == 1);
     fuzz_require((status == 1) == (ops.count > 0));
     if (status == 0)
@@ -81,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct pf_doinst_ops ops;
     struct pf_error err = {0};
     check_split(script, size);
-    check_tail(script, size);
+    check_ends(script, size);
     int status = pf_doinst_parse(script, size, &ops, &err);
     fuzz_require(status == 0 || status == 1);
     if (status == 0)

@@ -136,6 +136,29 @@ static void cuts_pairs_at_the_end(void **state)
     }
 }
 
+static void cuts_pairs_at_the_beginning(void **state)
+{
+    (void)state;
+    static const char front[] = "#!/bin/sh\n\n" PAIR "# more\n" PAIR "\n# then\n";
+    static const char *const rests[] = {"cd usr\n", "x\n" PAIR, " \t( cd a ; rm -rf $b )\n",
+                                        "set -e"};
+    struct pf_error err = {0};
+    struct pf_doinst_ops ops;
+    size_t length;
+    char script[512];
+    for (size_t i = 0; i < sizeof rests / sizeof *rests; i++) {
+        snprintf(script, sizeof script, "%s%s", front, rests[i]);
+        assert_int_equal(pf_doinst_parse_front(script, strlen(script), &length, &ops, &err), 1);
+        assert_int_equal(length, sizeof front - 1);
+        assert_int_equal(ops.count, 4);
+        pf_doinst_ops_end(&ops);
+        assert_int_equal(pf_doinst_parse_front(rests[i], strlen(rests[i]), &length, &ops, &err), 0);
+        assert_int_equal(length, 0);
+    }
+    assert_int_equal(pf_doinst_parse_front("# a\n\nx\n", 7, &length, &ops, &err), 0);
+    assert_int_equal(length, 0);
+}
+
 static void leaves_heads_in_doubt_to_the_shell(void **state)
 {
     (void)state;
@@ -393,6 +416,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(splits_bytes),
     cmocka_unit_test(splits_as_sed_does),
     cmocka_unit_test(reads_pairs),
+    cmocka_unit_test(cuts_pairs_at_the_beginning),
     cmocka_unit_test(cuts_pairs_at_the_end),
     cmocka_unit_test(leaves_heads_in_doubt_to_the_shell),
     cmocka_unit_test(comes_to_what_a_shell_comes_to),
