@@ -209,6 +209,19 @@ static bool defines_command(const char *word, size_t length, const char *end)
            behind < end && *behind == '(';
 }
 
+/* Does a command of this line go on in the next one: "&&", "||", "|", or a backslash? */
+static bool goes_on(const char *line, size_t length)
+{
+    const char *comment = memchr(line, '#', length);
+    if (length >= 2 && memcmp(line + length - 2, "\\\n", 2) == 0)
+        return true;
+    if (comment)
+        length = (size_t)(comment - line);
+    while (length > 0 && strchr(" \t\r\n", line[length - 1]))
+        length--;
+    return length > 0 && strchr("&|", line[length - 1]);
+}
+
 /* By its words alone, wherever they stand: who is in doubt leaves all to the shell. A text up to a
    mark ("<<") and what runs beside ("&") are left to it, too. */
 static bool may_change_pairs(const char *line, size_t length)
@@ -229,7 +242,7 @@ static bool may_change_pairs(const char *line, size_t length)
             return true;
         p += *p == '&' && doubled ? 2 : 1;
     }
-    return length >= 2 && memcmp(end - 2, "\\\n", 2) == 0;
+    return goes_on(line, length);
 }
 
 /* Is the line at p a pair's, or one that says nothing? */

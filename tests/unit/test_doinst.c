@@ -192,6 +192,11 @@ static void leaves_heads_in_doubt_to_the_shell(void **state)
         "(cd y)\n",
         "`cd y`\n",
         "x; # cd in words\n",
+        "a &&\n",
+        "a ||\n# b\n\n",
+        "a |\n",
+        "a && # b\n",
+        "a \\\n",
         "x|.|y\n",
         "x >a&\n",
     };
