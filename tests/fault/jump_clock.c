@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* jump_clock: preloaded, sets the clock of the day forward or back for the program that was started,
-   not for its children: at the N-th time that anything in it asks (JUMP_CLOCK_AT=N), by so many
-   seconds (JUMP_CLOCK_BY=SECONDS). JUMP_CLOCK_REPORT=FILE gets how often it was asked for, if the
-   program ends by itself. The kernel's times of files do not move. */
+/* jump_clock: preloaded, sets the clock of the day forward or back for the program that was
+   started, not for its children: at the N-th time that anything in it asks (JUMP_CLOCK_AT=N), by so
+   many seconds (JUMP_CLOCK_BY=SECONDS). JUMP_CLOCK_REPORT=FILE gets how often it was asked for, if
+   the program ends by itself. The kernel's times of files do not move. */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
