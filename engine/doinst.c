@@ -209,17 +209,33 @@ static bool defines_command(const char *word, size_t length, const char *end)
            behind < end && *behind == '(';
 }
 
-/* Does a command of this line go on in the next one: "&&", "||", "|", or a backslash? */
-static bool goes_on(const char *line, size_t length)
+/* Does a command of this line go on in the next one: nothing but a comment behind "&&", "||", "|"?
+ */
+static bool goes_on(const char *line, const char *end)
 {
-    const char *comment = memchr(line, '#', length);
-    if (length >= 2 && memcmp(line + length - 2, "\\\n", 2) == 0)
+    for (const char *p = line; p < end; p++) {
+        const char *behind = p + 1;
+        while (behind < end && strchr(" \t\r\n", *behind))
+            behind++;
+        if ((*p == '&' || *p == '|') && (behind == end || *behind == '#'))
+            return true;
+    }
+    return false;
+}
+
+static bool is_quote(char c)
+{
+    return c == '\'' || c == '"';
+}
+
+/* Is a word put together there, so that nobody finds it by looking for it: c\d, c''d, "c"d? */
+static bool hides_word(const char *line, const char *p, const char *end)
+{
+    if (*p == '\\')
         return true;
-    if (comment)
-        length = (size_t)(comment - line);
-    while (length > 0 && strchr(" \t\r\n", line[length - 1]))
-        length--;
-    return length > 0 && strchr("&|", line[length - 1]);
+    return is_quote(*p) && p > line && p + 1 < end &&
+           (is_quote(p[-1]) || is_of_word((unsigned char)p[-1])) &&
+           (is_quote(p[1]) || is_of_word((unsigned char)p[1]));
 }
 
 /* By its words alone, wherever they stand: who is in doubt leaves all to the shell. A text up to a
@@ -238,11 +254,12 @@ static bool may_change_pairs(const char *line, size_t length)
             continue;
         bool doubled = p + 1 < end && p[1] == *p;
         bool duplicates = *p == '&' && p > line && (p[-1] == '>' || p[-1] == '<');
-        if (*p == '\0' || (*p == '<' && doubled) || (*p == '&' && !doubled && !duplicates))
+        if (*p == '\0' || (*p == '<' && doubled) || (*p == '&' && !doubled && !duplicates) ||
+            hides_word(line, p, end))
             return true;
         p += *p == '&' && doubled ? 2 : 1;
     }
-    return goes_on(line, length);
+    return goes_on(line, end);
 }
 
 /* Is the line at p a pair's, or one that says nothing? */
