@@ -182,6 +182,9 @@ static json_t *fields_of_install(const struct pf_event *e, const char **name)
         return json_pack("{s:o, s:o, s:o}", "root", text_of(e->subject), "entries",
                          number_of(e->type == PF_EVENT_COPYING ? e->index : e->count), "bytes",
                          number_of(e->bytes));
+    case PF_EVENT_SNAPSHOT:
+        *name = "snapshot";
+        return json_pack("{s:o}", "root", text_of(e->subject));
     case PF_EVENT_CONTAINER:
         *name = "container";
         return json_pack("{s:o, s:o, s:o, s:o}", "container", text_of(e->subject), "text",
@@ -258,13 +261,13 @@ void report_json_summary(const char *program, const struct pf_stats *s)
                               seconds_of(s->clone_s), "configure", seconds_of(s->configure_s));
     double rate = s->fetch_s > 0 ? (double)s->received_bytes / s->fetch_s : 0;
     json_t *fields =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:b, s:o}", "requests",
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:b, s:o}", "requests",
                   number_of(s->requests), "received", number_of(s->received_bytes), "rate",
                   number_or_null((uint64_t)rate), "files", number_of(s->files), "files_cached",
                   number_of(s->cached_files), "packages", number_of(s->installed), "scripts",
-                  number_of(s->shells), "root_cached", s->root_was_cached, "entries",
-                  number_of(s->cloned_entries), "bytes", number_of(s->cloned_bytes), "reflinked",
-                  s->reflinked, "seconds", times);
+                  number_of(s->shells), "root_cached", s->root_was_cached, "snapshots",
+                  number_of(s->snapshots), "entries", number_of(s->cloned_entries), "bytes",
+                  number_of(s->cloned_bytes), "reflinked", s->reflinked, "seconds", times);
     put("summary", fields);
     pthread_mutex_unlock(&mutex);
 }

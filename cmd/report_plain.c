@@ -76,6 +76,9 @@ static void tell_progress(const struct pf_event *event, int verbosity)
                  (double)event->bytes / 1e6);
         line_print(LINE_PLAIN, _("copied to "), event->subject, text);
         break;
+    case PF_EVENT_SNAPSHOT:
+        say(event->subject, _("a snapshot of the cached root"));
+        break;
     case PF_EVENT_CONTAINER:
         say(event->subject, event->text);
         break;

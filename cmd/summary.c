@@ -7,18 +7,28 @@
 
 #include <stdio.h>
 
+/* Nobody counts what is in a snapshot. */
+static void describe_roots(char *text, size_t size, const struct pf_stats *stats)
+{
+    if (stats->snapshots)
+        snprintf(text, size, P_("%llu snapshot", "%llu snapshots", stats->snapshots),
+                 (unsigned long long)stats->snapshots);
+    else
+        snprintf(text, size, _("%llu entries %s"), (unsigned long long)stats->cloned_entries,
+                 stats->reflinked ? _("reflinked") : _("copied"));
+}
+
 /* Programs read this line, in the C locale: there it stays as it is. */
 static void print_done(const struct pf_stats *stats)
 {
-    char text[512];
+    char text[512], roots[128];
+    describe_roots(roots, sizeof roots, stats);
     snprintf(text, sizeof text,
              _("%llu requests, %llu bytes received, %llu packages decoded, %llu installed, %llu "
-               "scripts by sh (%.2f s); %llu entries %s (%.2f s)"),
+               "scripts by sh (%.2f s); %s (%.2f s)"),
              (unsigned long long)stats->requests, (unsigned long long)stats->received_bytes,
              (unsigned long long)stats->decoded, (unsigned long long)stats->installed,
-             (unsigned long long)stats->shells, stats->fetch_install_s,
-             (unsigned long long)stats->cloned_entries,
-             stats->reflinked ? _("reflinked") : _("copied"), stats->clone_s);
+             (unsigned long long)stats->shells, stats->fetch_install_s, roots, stats->clone_s);
     line_print(LINE_GOOD, _("done: "), NULL, text);
 }
 

@@ -41,6 +41,7 @@ struct pf_bulk_item {
     char *temporary;                /* the path while it is made */
     struct pf_target_folder target; /* that folder */
     struct pf_clone_result cloned;
+    bool snapshot;
     bool finished; /* and not under its name yet */
     bool busy;     /* another run makes it */
 };
@@ -123,7 +124,7 @@ static int settle_items(struct pf_bulk *bulk, struct pf_container_result *result
         *item = (struct pf_bulk_item){.bulk = bulk,
                                       .wish = &wish->containers[i],
                                       .result = &results[i],
-                                      .target = {.fd = -1, .parent_fd = -1}};
+                                      .target = PF_TARGET_CLOSED};
         if (!failed)
             failed = settle_item(item, &names, err);
     }
@@ -152,7 +153,7 @@ int pf_bulk_begin(struct pf_bulk *bulk, const struct pf_containers *wish,
 {
     bulk->wish = wish;
     bulk->lxcpath_fd = bulk->root_fd = -1;
-    bulk->seed = (struct pf_seed){.folder = {.fd = -1, .parent_fd = -1}, .root_fd = -1};
+    bulk->seed = (struct pf_seed)PF_SEED_NONE;
     if (wish->count == 0)
         return pf_error_set(err, PF_E_INVALID, "no container is named");
     bulk->quiet = pf_events_new(say_once, bulk);
@@ -275,15 +276,10 @@ static int make_copy(struct pf_bulk_item *item, struct pf_error *err)
 
 static int make_snapshot(struct pf_bulk_item *item, struct pf_error *err)
 {
-    const struct pf_bulk *bulk = item->bulk;
-    int failed = pf_seed_copy(&bulk->seed, item->target.fd, "rootfs", err);
-    if (failed)
-        return failed;
-    pf_auto_fd int root_fd = open_rootfs(item, err);
+    pf_auto_fd int root_fd = pf_seed_copy(&item->bulk->seed, item->target.fd, "rootfs", err);
     if (root_fd < 0)
         return root_fd;
-    item->cloned = bulk->seed.cloned;
-    item->cloned.reflinked = true;
+    item->snapshot = true;
     return configure(item, root_fd, err);
 }
 
@@ -292,7 +288,7 @@ static int make_root(struct pf_bulk_item *item, struct pf_error *err)
     const struct pf_bulk *bulk = item->bulk;
     if (bulk->base.root)
         return make_overlay(item, err);
-    return bulk->seed.root_fd > 0 ? make_snapshot(item, err) : make_copy(item, err);
+    return bulk->seed.root_fd >= 0 ? make_snapshot(item, err) : make_copy(item, err);
 }
 
 static int write_config(const struct pf_bulk_item *item, struct pf_error *err)
@@ -401,6 +397,7 @@ static void put_finished(struct pf_bulk *bulk, struct pf_bulk_item *from,
         *item->result =
             failed ? (struct pf_container_result){.state = PF_CONTAINER_FAILED, .error = *err}
                    : (struct pf_container_result){.state = PF_CONTAINER_MADE};
+        bulk->stats->snapshots += !failed && item->snapshot;
         bulk->stats->cloned_entries += item->cloned.entries;
         bulk->stats->cloned_bytes += item->cloned.bytes;
         bulk->stats->reflinked = bulk->stats->reflinked || item->cloned.reflinked;
@@ -489,7 +486,7 @@ static int open_source(struct pf_bulk *bulk, struct pf_cache *cache,
     return failed ? failed : pf_base_note(&bulk->base, bulk->lxcpath, err);
 }
 
-/* Several roots of the same kind: a seed for them pays from the second on. */
+/* A copy to make snapshots of pays from the second container on. */
 static int make_seed(struct pf_bulk *bulk, struct pf_error *err)
 {
     struct pf_clone_settings settings = {.threads = bulk->settings->jobs, .cancel = bulk->stop};
@@ -498,9 +495,9 @@ static int make_seed(struct pf_bulk *bulk, struct pf_error *err)
         return 0;
     for (size_t i = 0; i < bulk->wish->count; i++)
         missing += pf_lxccontainer_look(bulk->items[i].path, NULL) == 0;
-    if (missing < 2)
+    if (missing == 0)
         return 0;
-    int made = pf_seed_make(bulk->lxcpath, bulk->root_fd, &settings, &bulk->seed, err);
+    int made = pf_seed_make(bulk->lxcpath, bulk->root_fd, missing > 1, &settings, &bulk->seed, err);
     return made < 0 ? made : 0;
 }
 

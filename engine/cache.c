@@ -7,6 +7,7 @@
 #include "message.h"
 #include "pkgname.h"
 #include "trash.h"
+#include "workfolder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -309,14 +310,27 @@ int pf_cache_complete(const struct pf_cache *cache, const struct pf_manifest *ma
                   : rename_new(cache, cache->base_fd, cache->partial, cache->complete, err);
 }
 
+/* The built root is as it will be, and on the disk. */
+static int settle_root(const struct pf_cache *cache, struct pf_error *err)
+{
+    int failed = pf_workfolder_settle(cache->base_fd, cache->work, err);
+    if (failed)
+        return pf_error_context(err, "cache folder %s", cache->base);
+    return flush(cache->base_fd, cache, err);
+}
+
+static int find_root(const struct pf_cache *cache, int *dir_fd, const char **name,
+                     struct pf_error *err)
+{
+    int failed = pf_workfolder_root(cache->base_fd, cache->work, dir_fd, name, err);
+    return failed ? pf_error_context(err, "cache folder %s", cache->base) : 0;
+}
+
 int pf_cache_begin_exchange(const struct pf_cache *cache, const struct pf_manifest *manifest,
                             struct pf_error *err)
 {
     int failed = end_partial(cache, manifest, err);
-    pf_auto_fd int fd = failed ? -1 : pf_cache_open_folder(cache, cache->work, err);
-    if (failed || fd < 0)
-        return failed ? failed : fd;
-    return flush(fd, cache, err);
+    return failed ? failed : settle_root(cache, err);
 }
 
 /* Where the file system cannot exchange two names there is no complete folder for a moment. */
@@ -333,13 +347,14 @@ static int exchange_packages(const struct pf_cache *cache, struct pf_error *err)
 
 int pf_cache_exchange(const struct pf_cache *cache, struct pf_error *err)
 {
-    pf_auto_fd int work_fd = pf_cache_open_folder(cache, cache->work, err);
-    if (work_fd < 0)
-        return work_fd;
-    int failed = pf_trash_put(cache->base_fd, cache->root, err);
+    const char *name;
+    pf_auto_fd int fd = -1;
+    int failed = find_root(cache, &fd, &name, err);
+    if (!failed)
+        failed = pf_trash_put(cache->base_fd, cache->root, err);
     if (failed >= 0)
         failed = exchange_packages(cache, err);
-    return failed ? failed : rename_new(cache, work_fd, "root", cache->root, err);
+    return failed ? failed : rename_new(cache, fd, name, cache->root, err);
 }
 
 int pf_cache_end_exchange(const struct pf_cache *cache, unsigned keep, struct pf_error *err)
@@ -363,37 +378,23 @@ int pf_cache_remove_work(const struct pf_cache *cache, struct pf_error *err)
     return failed ? pf_error_context(err, "cache folder %s", cache->base) : 0;
 }
 
-/* A folder that inherits nothing of the one it is in: owner, mode and ACL are as for a new root. */
-static int make_own_folder(int dir_fd, const char *name, mode_t mode)
-{
-    if (mkdirat(dir_fd, name, 0700) < 0)
-        return -1;
-    pf_auto_fd int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return fd < 0 ? -1 : pf_fs_own_folder(fd, mode);
-}
-
 int pf_cache_begin_root(const struct pf_cache *cache, struct pf_error *err)
 {
     int failed = pf_cache_remove_work(cache, err);
     if (failed)
         return failed;
-    if (make_own_folder(cache->base_fd, cache->work, 0700) < 0)
-        return pf_error_errno(err, "%s/%s", cache->base, cache->work);
-    pf_auto_fd int fd = pf_cache_open_folder(cache, cache->work, err);
-    if (fd < 0)
-        return fd;
-    if (make_own_folder(fd, "root", 0755) < 0 || make_own_folder(fd, "stage", 0700) < 0)
-        return pf_error_errno(err, "%s/%s", cache->base, cache->work);
-    return 0;
+    failed = pf_workfolder_make(cache->base_fd, cache->work, err);
+    return failed ? pf_error_context(err, "cache folder %s", cache->base) : 0;
 }
 
 int pf_cache_publish_root(const struct pf_cache *cache, struct pf_error *err)
 {
-    pf_auto_fd int fd = pf_cache_open_folder(cache, cache->work, err);
-    if (fd < 0)
-        return fd;
-    int failed = flush(fd, cache, err);
-    return failed ? failed : rename_new(cache, fd, "root", cache->root, err);
+    const char *name;
+    pf_auto_fd int fd = -1;
+    int failed = settle_root(cache, err);
+    if (!failed)
+        failed = find_root(cache, &fd, &name, err);
+    return failed ? failed : rename_new(cache, fd, name, cache->root, err);
 }
 
 int pf_cache_remove_partial(const struct pf_cache *cache, struct pf_error *err)

@@ -64,10 +64,11 @@ int pf_cache_write_manifest(const struct pf_cache *cache, const struct pf_manife
 int pf_cache_complete(const struct pf_cache *cache, const struct pf_manifest *manifest,
                       struct pf_error *err);
 
-/* Makes the work folder anew (0700), with the empty folders "root" (0755) and "stage". */
+/* Makes the work folder anew (see workfolder.h). */
 int pf_cache_begin_root(const struct pf_cache *cache, struct pf_error *err);
 
-/* Flushes the file system, then gives the built root its final name by one rename. */
+/* Settles the work folder, flushes the file system, then gives the built root its final name by one
+   rename. */
 int pf_cache_publish_root(const struct pf_cache *cache, struct pf_error *err);
 
 /* An update takes three steps. First all that takes long: the partial folder gets its manifest, and

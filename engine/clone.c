@@ -210,18 +210,6 @@ static int copy_entry(struct worker *w, const struct folder *folder, int from_fd
     return copy_leaf(w, from_fd, to_fd, name, &st);
 }
 
-/* Owner before mode (chown clears setuid), attributes between, times last. */
-static int finish_folder(const struct worker *w, int from_fd, int to_fd, const struct stat *st)
-{
-    struct timespec times[2] = {st->st_atim, st->st_mtim};
-    if (w->clone->copyfile.inherits)
-        pf_copyfile_drop_acls(to_fd);
-    if (fchown(to_fd, st->st_uid, st->st_gid) < 0 || pf_copyfile_xattrs(from_fd, to_fd) < 0 ||
-        fchmod(to_fd, st->st_mode & 07777) < 0)
-        return -1;
-    return futimens(to_fd, times);
-}
-
 static int fill_folder(struct worker *w, const struct folder *folder)
 {
     struct clone *clone = w->clone;
@@ -254,7 +242,8 @@ static int fill_folder(struct worker *w, const struct folder *folder)
     }
     if (!failed && errno)
         failed = fail(w, folder->path, "");
-    if (!failed && !is_root && finish_folder(w, from, to, &folder->st) < 0)
+    if (!failed && !is_root &&
+        pf_copyfile_folder(clone->copyfile.inherits, from, to, &folder->st) < 0)
         failed = fail(w, folder->path, "");
     closedir(dir);
     return failed;

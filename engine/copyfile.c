@@ -167,3 +167,15 @@ int pf_copyfile_regular(struct pf_copyfile *c, int from_fd, int to_fd, const cha
         return -1;
     return pf_fs_close(&to);
 }
+
+/* Owner before mode (chown clears setuid), attributes between, times last. */
+int pf_copyfile_folder(bool inherits, int from_fd, int to_fd, const struct stat *st)
+{
+    struct timespec times[2] = {st->st_atim, st->st_mtim};
+    if (inherits)
+        pf_copyfile_drop_acls(to_fd);
+    if (fchown(to_fd, st->st_uid, st->st_gid) < 0 || pf_copyfile_xattrs(from_fd, to_fd) < 0 ||
+        fchmod(to_fd, st->st_mode & 07777) < 0)
+        return -1;
+    return futimens(to_fd, times);
+}

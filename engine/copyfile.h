@@ -33,4 +33,8 @@ void pf_copyfile_drop_acls(int fd);
    privileged process may set are left out. 0, or -1 with errno. */
 int pf_copyfile_xattrs(int from_fd, int to_fd);
 
+/* Gives the folder to_fd what st (owner, mode, times) and from_fd (extended attributes) have; where
+   `inherits` what it has inherited is taken off. 0, or -1 with errno. */
+int pf_copyfile_folder(bool inherits, int from_fd, int to_fd, const struct stat *st);
+
 #endif

@@ -101,6 +101,7 @@ struct pf_stats {
     uint64_t decoded;        /* packages unpacked and verified */
     uint64_t installed;      /* packages */
     uint64_t shells;         /* scripts that needed a shell */
+    uint64_t snapshots;      /* roots that are snapshots: nobody counts what is in them */
     uint64_t cloned_entries, cloned_bytes;
     bool reflinked; /* the clone shares its content with the cached root */
     double fetch_install_s, clone_s;
@@ -128,8 +129,9 @@ int pf_engine_lock(struct pf_engine *engine, const char *old_path, char **text,
 struct pf_target {
     const char *root; /* its path */
     const char *name; /* the container's; NULL: leave the root as installed, unconfigured */
-    bool in_place;    /* fill the folder that is there (it may be a mount point); else the root
-                         appears under its path by one rename when it is finished */
+    bool in_place; /* fill the folder that is there (it may be a mount point; an empty one of btrfs
+                      may give way to a snapshot); else the root appears under its path by one
+                      rename when it is finished */
     /* How it is configured; all NULL where name is. */
     const char *timezone;      /* like "Europe/Berlin"; NULL: Asia/Tokyo */
     const char *network;       /* "dhcp" (also for NULL): on eth0; "none": the loopback alone */

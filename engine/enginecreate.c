@@ -14,20 +14,16 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static int clone_root(struct pf_engine *engine, const struct pf_target *target, int to_fd,
-                      struct pf_error *err)
+static int copy_root(struct pf_engine *engine, const struct pf_target *target, int to_fd,
+                     struct pf_error *err)
 {
     struct pf_clone_settings settings = {.threads = engine->settings.jobs,
                                          .cancel = &engine->stop,
                                          .events = engine->events,
                                          .subject = target->root};
     struct pf_clone_result result;
-    int64_t start_ms = pf_clock_ms();
     pf_events_text(engine->events, PF_EVENT_PHASE, NULL, "copying the cached root");
-    int64_t span = pf_span_begin(engine->events);
     int failed = pf_clone_tree(engine->root_fd, to_fd, &settings, &result, err);
-    pf_span_end(engine->events, span, "clone", target->root);
-    engine->stats.clone_s += (double)(pf_clock_ms() - start_ms) / 1000;
     if (failed)
         return failed;
     engine->stats.cloned_entries += result.entries;
@@ -42,6 +38,24 @@ static int clone_root(struct pf_engine *engine, const struct pf_target *target, 
                                                       .count = result.entries,
                                                       .bytes = result.bytes});
     return 0;
+}
+
+static int clone_root(struct pf_engine *engine, const struct pf_target *target,
+                      struct pf_target_folder *folder, struct pf_error *err)
+{
+    int64_t start_ms = pf_clock_ms();
+    int64_t span = pf_span_begin(engine->events);
+    int made = pf_target_snapshot(folder, engine->root_fd, err);
+    int failed = made ? made : copy_root(engine, target, folder->fd, err);
+    if (made == 1) {
+        failed = 0;
+        engine->stats.snapshots++;
+        pf_events_send(engine->events,
+                       &(struct pf_event){.type = PF_EVENT_SNAPSHOT, .subject = target->root});
+    }
+    pf_span_end(engine->events, span, "clone", target->root);
+    engine->stats.clone_s += (double)(pf_clock_ms() - start_ms) / 1000;
+    return failed;
 }
 
 static int settle_target(const struct pf_engine *engine, const struct pf_target *target,
@@ -67,7 +81,7 @@ static int fill_target(struct pf_engine *engine, const struct pf_target *target,
                        const struct pf_configure *configure, struct pf_target_folder *folder,
                        struct pf_error *err)
 {
-    int failed = clone_root(engine, target, folder->fd, err);
+    int failed = clone_root(engine, target, folder, err);
     if (!failed && target->name) {
         int64_t start_ms = pf_clock_ms();
         pf_events_text(engine->events, PF_EVENT_PHASE, NULL, "configuring the root");

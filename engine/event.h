@@ -19,6 +19,7 @@ enum pf_event_type {
     PF_EVENT_WARNING,   /* subject: thing or NULL; text: something the user should know */
     PF_EVENT_CHANGED,   /* subject: file; text: how an update found it to differ from the cache */
     PF_EVENT_CLONED,    /* subject: the new root; count: entries; bytes: of file content */
+    PF_EVENT_SNAPSHOT,  /* subject: the new root, which is a snapshot of the cached one */
     PF_EVENT_CONTAINER, /* subject: its name; text: "made", or that it was there; index/count */
     PF_EVENT_DONE,      /* a whole run ended well */
     /* Progress. What goes on for long is told ten times a second at the most. */

@@ -10,38 +10,37 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ROOT  "root"
-#define PROBE "probe"
+#define ROOT "root"
 
-/* In a user namespace a subvolume may be made that cannot be removed but entry by entry. */
-static bool can_make_and_remove(int fd)
-{
-    if (pf_subvolume_make(fd, PROBE) < 0)
-        return false;
-    if (pf_subvolume_remove(fd, PROBE) == 0)
-        return true;
-    unlinkat(fd, PROBE, AT_REMOVEDIR);
-    return false;
-}
-
-static int fill(struct pf_seed *seed, int root_fd, const struct pf_clone_settings *settings,
+static int copy(struct pf_seed *seed, int root_fd, const struct pf_clone_settings *settings,
                 struct pf_error *err)
 {
-    if (!can_make_and_remove(seed->folder.fd))
+    struct pf_clone_result cloned;
+    if (!pf_subvolume_can_come_and_go(seed->folder.fd))
         return 0;
     if (pf_subvolume_make(seed->folder.fd, ROOT) < 0)
         return pf_error_errno(err, "making a seed of the containers' roots");
     seed->root_fd = openat(seed->folder.fd, ROOT, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (seed->root_fd < 0)
         return pf_error_errno(err, "making a seed of the containers' roots");
-    int failed = pf_clone_tree(root_fd, seed->root_fd, settings, &seed->cloned, err);
+    int failed = pf_clone_tree(root_fd, seed->root_fd, settings, &cloned, err);
     return failed ? failed : 1;
 }
 
-int pf_seed_make(const char *lxcpath, int root_fd, const struct pf_clone_settings *settings,
-                 struct pf_seed *out, struct pf_error *err)
+static int fill(struct pf_seed *seed, int root_fd, bool copy_pays,
+                const struct pf_clone_settings *settings, struct pf_error *err)
 {
-    *out = (struct pf_seed){.folder = {.fd = -1, .parent_fd = -1}, .root_fd = -1};
+    if (!pf_subvolume_can_copy(root_fd, seed->folder.fd))
+        return copy_pays ? copy(seed, root_fd, settings, err) : 0;
+    seed->root_fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+    return seed->root_fd < 0 ? pf_error_errno(err, "opening the cached root") : 1;
+}
+
+int pf_seed_make(const char *lxcpath, int root_fd, bool copy_pays,
+                 const struct pf_clone_settings *settings, struct pf_seed *out,
+                 struct pf_error *err)
+{
+    *out = (struct pf_seed)PF_SEED_NONE;
     pf_auto_free char *path = NULL;
     if (asprintf(&path, "%s/.seed-%d", lxcpath, (int)getpid()) < 0) {
         path = NULL;
@@ -55,7 +54,7 @@ int pf_seed_make(const char *lxcpath, int root_fd, const struct pf_clone_setting
     else if (!status && fchmod(out->folder.fd, 0700) < 0)
         status = pf_error_errno(err, "making a seed of the containers' roots");
     else if (!status)
-        status = fill(out, root_fd, settings, err);
+        status = fill(out, root_fd, copy_pays, settings, err);
     if (status != 1)
         pf_seed_end(out);
     return status;
@@ -63,15 +62,12 @@ int pf_seed_make(const char *lxcpath, int root_fd, const struct pf_clone_setting
 
 int pf_seed_copy(const struct pf_seed *seed, int dir_fd, const char *name, struct pf_error *err)
 {
-    return pf_subvolume_snapshot(seed->root_fd, dir_fd, name) < 0
-               ? pf_error_errno(err, "making the root")
-               : 0;
+    int fd = pf_subvolume_open_snapshot(seed->root_fd, dir_fd, name);
+    return fd < 0 ? pf_error_errno(err, "making the root") : fd;
 }
 
 void pf_seed_end(struct pf_seed *seed)
 {
-    if (seed->root_fd > 0)
-        close(seed->root_fd);
-    seed->root_fd = -1;
+    pf_close_at(&seed->root_fd);
     pf_target_end(&seed->folder);
 }

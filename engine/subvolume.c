@@ -2,6 +2,7 @@
 #include "subvolume.h"
 
 #include "cleanup.h"
+#include "fs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,9 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
+
+#define PROBE ".plamo-fast.probe"
 
 /* Another file system may understand something else by the same number. */
 bool pf_subvolume_can_be(int dir_fd)
@@ -62,6 +66,47 @@ static bool is_subvolume(const struct statx *st)
 {
     return S_ISDIR(st->stx_mode) && st->stx_ino == BTRFS_FIRST_FREE_OBJECTID &&
            !(st->stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+bool pf_subvolume_is(int fd)
+{
+    struct statx st;
+    return pf_subvolume_can_be(fd) &&
+           statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_TYPE, &st) == 0 && is_subvolume(&st);
+}
+
+/* Each subvolume shows a device number of its own, so that does not tell. */
+static bool is_same_file_system(int a, int b)
+{
+    struct btrfs_ioctl_fs_info_args of_a = {0}, of_b = {0};
+    return ioctl(a, BTRFS_IOC_FS_INFO, &of_a) == 0 && ioctl(b, BTRFS_IOC_FS_INFO, &of_b) == 0 &&
+           memcmp(of_a.fsid, of_b.fsid, sizeof of_a.fsid) == 0;
+}
+
+bool pf_subvolume_can_come_and_go(int dir_fd)
+{
+    if (pf_subvolume_make(dir_fd, PROBE) < 0)
+        return false;
+    if (pf_subvolume_remove(dir_fd, PROBE) == 0)
+        return true;
+    unlinkat(dir_fd, PROBE, AT_REMOVEDIR);
+    return false;
+}
+
+bool pf_subvolume_can_copy(int root_fd, int dir_fd)
+{
+    return pf_subvolume_is(root_fd) && pf_subvolume_can_be(dir_fd) &&
+           is_same_file_system(root_fd, dir_fd) && pf_subvolume_can_come_and_go(dir_fd);
+}
+
+int pf_subvolume_open_snapshot(int source_fd, int dir_fd, const char *name)
+{
+    if (pf_subvolume_snapshot(source_fd, dir_fd, name) < 0)
+        return -1;
+    pf_auto_fd int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || pf_fs_own_folder(fd, 0755) < 0 || futimens(fd, NULL) < 0)
+        return -1;
+    return pf_steal_fd(&fd);
 }
 
 int pf_subvolume_remove(int dir_fd, const char *name)

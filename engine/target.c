@@ -2,6 +2,7 @@
 #include "target.h"
 
 #include "fs.h"
+#include "subvolume.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,9 @@
 
 /* The end of a temporary folder's name. */
 #define TEMPORARY ".plamo-fast"
+
+/* A snapshot's name in it. */
+#define SNAPSHOT "root"
 
 static int is_content(void *ctx, int fd, const char *name)
 {
@@ -75,6 +79,7 @@ static int look(const char *path, struct pf_target_folder *t, bool *fixed, struc
     if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &mount) == 0)
         mounted = mounted || (mount.stx_attributes & STATX_ATTR_MOUNT_ROOT);
     *fixed = mounted || S_ISLNK(named.st_mode);
+    t->replaceable = S_ISDIR(named.st_mode) && (!mounted || pf_subvolume_is(fd));
     return 1;
 }
 
@@ -84,6 +89,7 @@ static int open_in_place(const char *path, bool exists, struct pf_target_folder 
     if (!exists && mkdirat(t->parent_fd, t->name, 0755) < 0)
         return pf_error_errno(err, "making %s", path);
     t->made = !exists;
+    t->replaceable = t->replaceable || t->made;
     t->fd = openat(t->parent_fd, t->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return t->fd < 0 ? pf_error_errno(err, "%s", path) : 0;
 }
@@ -146,7 +152,7 @@ static int open_temporary(const char *path, struct pf_target_folder *t, struct p
 int pf_target_open(const char *path, bool in_place, struct pf_target_folder *t,
                    struct pf_error *err)
 {
-    *t = (struct pf_target_folder){.fd = -1, .parent_fd = -1};
+    *t = (struct pf_target_folder)PF_TARGET_CLOSED;
     bool fixed = false;
     int failed = split(path, t, err);
     int exists = failed ? failed : look(path, t, &fixed, err);
@@ -157,10 +163,57 @@ int pf_target_open(const char *path, bool in_place, struct pf_target_folder *t,
     return open_temporary(path, t, err);
 }
 
+/* There is a moment without the folder, whose owner and mode stay. What cannot be removed (it is a
+   mount point, or the folder above is another user's) stays itself. */
+static int snapshot_in_place(struct pf_target_folder *t, int source_fd, struct pf_error *err)
+{
+    struct stat st;
+    if (!t->replaceable || !pf_subvolume_can_copy(source_fd, t->fd) || fstat(t->fd, &st) < 0 ||
+        unlinkat(t->parent_fd, t->name, AT_REMOVEDIR) < 0)
+        return 0;
+    int fd = pf_subvolume_open_snapshot(source_fd, t->parent_fd, t->name);
+    if (fd < 0) {
+        int failed = pf_error_errno(err, "making a snapshot at %s", t->name);
+        mkdirat(t->parent_fd, t->name, st.st_mode & 07777);
+        return failed;
+    }
+    close(t->fd);
+    t->fd = fd;
+    if (fchown(fd, st.st_uid, st.st_gid) < 0 || fchmod(fd, st.st_mode & 07777) < 0)
+        return pf_error_errno(err, "making a snapshot at %s", t->name);
+    return 1;
+}
+
+int pf_target_snapshot(struct pf_target_folder *t, int source_fd, struct pf_error *err)
+{
+    if (!t->temporary)
+        return snapshot_in_place(t, source_fd, err);
+    if (!pf_subvolume_can_copy(source_fd, t->fd))
+        return 0;
+    int fd = pf_subvolume_open_snapshot(source_fd, t->fd, SNAPSHOT);
+    if (fd < 0)
+        return pf_error_errno(err, "making a snapshot for %s", t->name);
+    t->outer_fd = t->fd;
+    t->fd = fd;
+    return 1;
+}
+
+/* An empty folder of that name is replaced; anything else makes this fail. */
+static int rename_temporary(struct pf_target_folder *t)
+{
+    if (t->outer_fd < 0)
+        return pf_fs_rename(t->parent_fd, t->temporary, t->parent_fd, t->name, 0);
+    if (pf_fs_rename(t->outer_fd, SNAPSHOT, t->parent_fd, t->name, 0) < 0)
+        return -1;
+    /* Empty now; killed before it, that folder is left, which harms nobody. */
+    unlinkat(t->parent_fd, t->temporary, AT_REMOVEDIR);
+    pf_close_at(&t->outer_fd);
+    return 0;
+}
+
 int pf_target_put(struct pf_target_folder *t, struct pf_error *err)
 {
-    /* An empty folder of that name is replaced; anything else makes this fail. */
-    if (t->temporary && pf_fs_rename(t->parent_fd, t->temporary, t->parent_fd, t->name, 0) < 0)
+    if (t->temporary && rename_temporary(t) < 0)
         return pf_error_errno(err, "putting %s in place", t->name);
     close(pf_steal_fd(&t->fd));
     return 0;
@@ -175,6 +228,10 @@ int pf_target_finish(struct pf_target_folder *t, struct pf_error *err)
 
 void pf_target_end(struct pf_target_folder *t)
 {
+    if (t->outer_fd >= 0) {
+        close(t->fd);
+        t->fd = pf_steal_fd(&t->outer_fd);
+    }
     if (t->fd >= 0) {
         pf_fs_each_name(t->fd, remove_content, NULL);
         if (t->temporary || t->made)
@@ -184,7 +241,7 @@ void pf_target_end(struct pf_target_folder *t)
     pf_close_at(&t->parent_fd);
     free(t->name);
     free(t->temporary);
-    *t = (struct pf_target_folder){.fd = -1, .parent_fd = -1};
+    *t = (struct pf_target_folder)PF_TARGET_CLOSED;
 }
 
 static int sweep_one(void *ctx, int dir_fd, const char *name)

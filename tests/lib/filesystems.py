@@ -5,13 +5,13 @@ import subprocess
 from contextlib import contextmanager
 
 IMAGE_BYTES = 1 << 30
-# mkfs command, whether clones share extents
+# mkfs command, how a root comes of a cached one there
 KINDS = {
-    "tmpfs": (None, False),
-    "ext4": (["mkfs.ext4", "-q"], False),
-    "xfs": (["mkfs.xfs", "-q", "-m", "reflink=1"], True),
-    "btrfs": (["mkfs.btrfs", "-q"], True),
-    "overlay": (None, False),
+    "tmpfs": (None, "copied"),
+    "ext4": (["mkfs.ext4", "-q"], "copied"),
+    "xfs": (["mkfs.xfs", "-q", "-m", "reflink=1"], "reflinked"),
+    "btrfs": (["mkfs.btrfs", "-q"], "snapshot"),
+    "overlay": (None, "copied"),
 }
 
 

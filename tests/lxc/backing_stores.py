@@ -130,14 +130,16 @@ def live(report, containers, what):
     report.equal(containers.run("lxc-info", NAME, "-s")[1].split(), ["State:", "STOPPED"], f"{what}: state")
 
 
-def check_life(bench, folder, what, options, kind, root=None):
-    """From lxc-create with these options to lxc-destroy. `kind` is what the config must say of the root's storage."""
+def check_life(bench, folder, what, options, kind, root=None, how="entries"):
+    """From lxc-create with these options to lxc-destroy. `kind` is what the config must say of the root's storage, `how`
+    what the template must say of how it came of the cached root."""
     report, containers = bench.report, bench.containers(folder)
     status, own, output = bench.create(containers, *options)
     if not report.equal((status, own), (0, 0), f"{what}: status of lxc-create, of the template"):
         report.note(output)
         containers.remove_all()
         return
+    report.check(f" {how} " in output, f"{what}: not made by {how}: {output}")
     where = os.path.join(containers.path, NAME)
     with open(os.path.join(where, "config")) as stream:
         said = [line.split("=", 1)[1].strip() for line in stream if line.startswith("lxc.rootfs.path")]
@@ -229,8 +231,14 @@ def check_point(bench, point, what, missing):
     bench.report.check(is_mount_point(point), f"{what} is not mounted any more")
 
 
+def subvolumes(point):
+    listed = subprocess.run(["btrfs", "subvolume", "list", point], check=True, stdout=subprocess.PIPE).stdout
+    return [line.split(" path ", 1)[1] for line in listed.decode().splitlines()]
+
+
 def on_btrfs(bench, missing):
-    """LXC's folder on btrfs: -B btrfs makes the root a subvolume, and so does best."""
+    """LXC's folder on btrfs: -B btrfs makes the root a subvolume, and so does best. Where the cache is on the same btrfs, the
+    root is a snapshot of the cached one; LXC's own subvolume gives way to it."""
     folder = os.path.join(bench.folder, "btrfs")
     os.mkdir(folder)
     with new_file_system("mkfs.btrfs", folder) as point:
@@ -240,8 +248,17 @@ def on_btrfs(bench, missing):
         for store in ("btrfs", "best", "dir"):
             kind = "dir" if store == "dir" else "btrfs"
             check_life(bench, os.path.join(point, store), f"-B {store} on btrfs", ("-B", store), kind)
-        volumes = subprocess.run(["btrfs", "subvolume", "list", point], stdout=subprocess.PIPE, check=True).stdout
-        bench.report.equal(volumes.decode(), "", "subvolumes after lxc-destroy")
+        bench.report.equal(subvolumes(point), [], "subvolumes after lxc-destroy")
+        cache = os.path.join(point, "cache")
+        os.mkdir(cache)
+        # By the path that the cache has for all others: records name it.
+        with mounted(cache, os.path.join(bench.folder, "cache"), "--bind"):
+            for store in ("dir", "btrfs", "best"):
+                kind = "dir" if store == "dir" else "btrfs"
+                check_life(bench, os.path.join(point, f"snapshot-{store}"), f"-B {store} on btrfs, as a snapshot",
+                           ("-B", store), kind, how="snapshot")
+            bench.report.equal(subvolumes(point), [f"cache/rootfs-plamo-{RELEASE}-x86_64"],
+                               "subvolumes after lxc-destroy of snapshots")
 
 
 def on_loop_devices(bench, missing):

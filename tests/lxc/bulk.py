@@ -459,9 +459,18 @@ def subvolumes(point):
     return sorted(line.split(" path ", 1)[1] for line in listed.decode().splitlines())
 
 
+def check_like_a_copy(bulk, copy, name, started_ns):
+    """The container's root, a snapshot, is as that of the copy but for its host name."""
+    roots = Roots(copy, bulk.path_of(name, "rootfs"), started_ns)
+    bad = [describe(d) for d in differences(scan(roots.left), scan(roots.right))
+           if d.path not in (b"etc/HOSTNAME", b"etc/hosts") and not any(a.holds(d, roots) for a in BY_OURSELVES)]
+    bulk.report.equal(bad, [], f"{name} against a copy")
+    bulk.report.equal(read(bulk.path_of(name, "rootfs", "etc/HOSTNAME")), f"{name}\n", "hostname")
+
+
 def test_snapshots(bulk):
-    """On btrfs several roots are snapshots, which nobody can tell from a clone by what is in them, and which LXC's own
-    tools destroy; killed runs leave none."""
+    """On btrfs roots are snapshots, of the cached root or, where that is elsewhere, of one copy of it, which nobody can
+    tell from a copy by what is in them, and which LXC's own tools destroy; killed runs leave none."""
     report = bulk.report
     # Files' times are those of a clock that ticks coarsely.
     started_ns = time.time_ns() - 20_000_000
@@ -470,32 +479,38 @@ def test_snapshots(bulk):
             report.note("no loop device: not tried")
             return
         path, cache = os.path.join(point, "containers"), os.path.join(point, "cache")
+        cached = f"cache/rootfs-plamo-{RELEASE}-x86_64"
         usual, bulk.containers.path = bulk.containers.path, path
         try:
             bulk.create("b1", cache=cache, numbers=(1, 0, 0, 0))
-            report.equal(subvolumes(point), [], "subvolumes after one container")
+            report.equal(subvolumes(point), [cached, "containers/b1/rootfs"], "subvolumes after one container")
             bulk.create("b{1..9}", "--settings", os.path.join(bulk.folder, "settings"), cache=cache,
                         numbers=(8, 1, 0, 0))
-            report.equal(subvolumes(point), [f"containers/b{i}/rootfs" for i in range(2, 10)], "subvolumes")
-            for name in ("b2", "b9"):
-                roots = Roots(bulk.path_of("b1", "rootfs"), bulk.path_of(name, "rootfs"), started_ns)
-                bad = [describe(d) for d in differences(scan(roots.left), scan(roots.right))
-                       if d.path not in (b"etc/HOSTNAME", b"etc/hosts")
-                       and not any(a.holds(d, roots) for a in BY_OURSELVES)]
-                report.equal(bad, [], f"{name} against a clone")
-                report.equal(read(bulk.path_of(name, "rootfs", "etc/HOSTNAME")), f"{name}\n", "hostname")
-            check_shared(bulk, largest_file(bulk.path_of("b9", "rootfs")))
+            bulk.create("c1", numbers=(1, 0, 0, 0))
+            bulk.create("d{1..3}", numbers=(3, 0, 0, 0))
+            report.equal(subvolumes(point), [cached] + [f"containers/b{i}/rootfs" for i in range(1, 10)] +
+                         [f"containers/d{i}/rootfs" for i in range(1, 4)], "subvolumes")
+            elsewhere = os.path.join(bulk.folder, "copies")
+            bulk.create("e1", path=elsewhere, cache=cache, numbers=(1, 0, 0, 0))
+            for copy, name in ((os.path.join(elsewhere, "e1", "rootfs"), "b2"),
+                               (os.path.join(elsewhere, "e1", "rootfs"), "b9"),
+                               (bulk.path_of("c1", "rootfs"), "d2")):
+                check_like_a_copy(bulk, copy, name, started_ns)
+            for name in ("b9", "d3"):
+                check_shared(bulk, largest_file(bulk.path_of(name, "rootfs")))
             if bulk.starts:
                 check_boots(bulk, "b5")
-            bulk.destroy(*(f"b{i}" for i in range(1, 10)))
-            report.equal(subvolumes(point), [], "subvolumes after lxc-destroy")
-            for made in (1, 10, 20):
-                process = run_until(bulk, made, "k{001..300}", cache=cache)
-                process.kill()
-                process.communicate()
+            bulk.destroy(*(f"b{i}" for i in range(1, 10)), "c1", "d1", "d2", "d3")
+            report.equal(subvolumes(point), [cached], "subvolumes after lxc-destroy")
+            for where in (cache, None):
+                for made in (1, 10, 20):
+                    process = run_until(bulk, made, "k{001..300}", cache=where)
+                    process.kill()
+                    process.communicate()
             bulk.create("k{001..30}", cache=cache)
             report.equal(hidden(bulk), [], "what killed runs have left")
-            report.equal(len(subvolumes(point)), len(bulk.listed()), "subvolumes after kills")
+            report.equal(len(subvolumes(point)), len(bulk.listed()) + 1, "subvolumes after kills")
+            shutil.rmtree(elsewhere)
         finally:
             bulk.containers.path = usual
 

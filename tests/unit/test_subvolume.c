@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "subvolume.h"
 
-#include "support.h"
+#include "btrfs.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -12,8 +12,7 @@
 static struct temp temp;
 static int folder_fd = -1;
 
-/* A tmpfs in a mount namespace of its own: whatever the machine's folders are on. (On btrfs itself:
-   lxc-bulk.) */
+/* A tmpfs in a mount namespace of its own: whatever the machine's folders are on. */
 static int begin(void **state)
 {
     (void)state;
@@ -65,7 +64,38 @@ static void removes_nothing_else(void **state)
     assert_int_equal(umount(mounted), 0);
 }
 
+static void makes_copies_and_removes(void **state)
+{
+    (void)state;
+    struct btrfs btrfs;
+    btrfs_begin(&btrfs);
+    assert_true(pf_subvolume_can_come_and_go(btrfs.fd));
+    assert_int_equal(pf_subvolume_make(btrfs.fd, "s"), 0);
+    assert_int_equal(stat_of(btrfs.fd, "s").st_mode & 07777, 0755);
+    put_file(btrfs.fd, "s/d/f", "x");
+    int source = open_folder(btrfs.fd, "s"), inner = open_folder(btrfs.fd, "s/d");
+    assert_int_equal(fchmod(source, 0711), 0);
+    assert_true(pf_subvolume_is(source));
+    assert_false(pf_subvolume_is(inner));
+    assert_false(pf_subvolume_can_copy(inner, btrfs.fd));
+    int copy = pf_subvolume_open_snapshot(source, btrfs.fd, "copy");
+    assert_true(copy >= 0);
+    assert_int_equal(stat_of(copy, ".").st_mode & 07777, 0755);
+    put_file(copy, "d/f", "changed");
+    assert_file(source, "d/f", "x");
+    assert_int_equal(pf_subvolume_open_snapshot(source, btrfs.fd, "copy"), -1);
+    assert_int_equal(errno, EEXIST);
+    close(source), close(inner), close(copy);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pf_subvolume_remove(btrfs.fd, i ? "copy" : "s"), 0);
+    char *tree = tree_text(btrfs.fd, 0);
+    assert_string_equal(tree, "");
+    free(tree);
+    btrfs_end(&btrfs);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(makes_copies_and_removes),
     cmocka_unit_test_setup_teardown(says_where_there_are_none, begin, end),
     cmocka_unit_test_setup_teardown(removes_nothing_else, begin, end),
 };

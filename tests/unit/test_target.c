@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "target.h"
 
-#include "support.h"
+#include "btrfs.h"
+#include "fs.h"
+#include "subvolume.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 static struct temp temp;
@@ -268,6 +271,127 @@ static void sweeps_what_killed_runs_left(void **state)
 }
 
 #define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
+/* A cached root on a fresh btrfs, and the path of a new root beside it. */
+static int begin_btrfs(struct btrfs *btrfs, char new_path[128])
+{
+    btrfs_begin(btrfs);
+    snprintf(new_path, 128, "%s/new", btrfs->path);
+    assert_int_equal(pf_subvolume_make(btrfs->fd, "cached"), 0);
+    put_file(btrfs->fd, "cached/d/f", "x");
+    return open_folder(btrfs->fd, "cached");
+}
+
+static int count_name(void *ctx, int dir_fd, const char *name)
+{
+    (void)dir_fd, (void)name;
+    ++*(unsigned *)ctx;
+    return 0;
+}
+
+/* What there is on the top: no temporary folder. */
+static void end_btrfs(struct btrfs *btrfs, int cached_fd, bool has_new)
+{
+    unsigned count = 0;
+    assert_file(cached_fd, "d/f", "x");
+    assert_false(has_name(cached_fd, "d/g"));
+    close(cached_fd);
+    assert_true(has_name(btrfs->fd, "new") == has_new);
+    assert_int_equal(pf_fs_each_name(btrfs->fd, count_name, &count), 0);
+    assert_int_equal(count, has_new ? 2 : 1);
+    btrfs_end(btrfs);
+}
+
+static void becomes_a_snapshot(void **state)
+{
+    (void)state;
+    struct btrfs btrfs;
+    char new_path[128];
+    int cached = begin_btrfs(&btrfs, new_path);
+    put_folder(btrfs.fd, "new", 0700);
+    assert_ok(pf_target_open(new_path, false, &target, &err), &err);
+    assert_int_equal(pf_target_snapshot(&target, cached, &err), 1);
+    assert_false(has_name(btrfs.fd, "new/d"));
+    put_file(target.fd, "d/g", "y");
+    assert_ok(pf_target_finish(&target, &err), &err);
+    pf_target_end(&target);
+    assert_file(btrfs.fd, "new/d/f", "x");
+    assert_file(btrfs.fd, "new/d/g", "y");
+    assert_int_equal(stat_of(btrfs.fd, "new").st_mode & 07777, 0755);
+    end_btrfs(&btrfs, cached, true);
+}
+
+static void takes_a_snapshot_away(void **state)
+{
+    (void)state;
+    struct btrfs btrfs;
+    char new_path[128];
+    int cached = begin_btrfs(&btrfs, new_path);
+    assert_ok(pf_target_open(new_path, false, &target, &err), &err);
+    assert_int_equal(pf_target_snapshot(&target, cached, &err), 1);
+    pf_target_end(&target);
+    end_btrfs(&btrfs, cached, false);
+}
+
+/* As lxc-create makes one, -B btrfs a subvolume. Owner and mode are its affair. */
+static void takes_the_place_of_an_empty_folder(void **state)
+{
+    (void)state;
+    struct btrfs btrfs;
+    char new_path[128];
+    int cached = begin_btrfs(&btrfs, new_path);
+    for (int is_subvolume = 0; is_subvolume < 2; is_subvolume++) {
+        if (is_subvolume)
+            assert_int_equal(pf_subvolume_make(btrfs.fd, "new"), 0);
+        else
+            put_folder(btrfs.fd, "new", 0755);
+        assert_int_equal(chown(new_path, 3, 4), 0);
+        assert_int_equal(chmod(new_path, 0770), 0);
+        assert_ok(pf_target_open(new_path, !is_subvolume, &target, &err), &err);
+        assert_null(target.temporary);
+        assert_int_equal(pf_target_snapshot(&target, cached, &err), 1);
+        assert_ok(pf_target_finish(&target, &err), &err);
+        pf_target_end(&target);
+        assert_file(btrfs.fd, "new/d/f", "x");
+        struct stat st = stat_of(btrfs.fd, "new");
+        assert_int_equal(st.st_mode & 07777, 0770);
+        assert_int_equal(st.st_uid, 3);
+        assert_int_equal(st.st_gid, 4);
+        assert_int_equal(pf_subvolume_remove(btrfs.fd, "new"), 0);
+    }
+    end_btrfs(&btrfs, cached, false);
+}
+
+static void fills_a_mount_point(void **state)
+{
+    (void)state;
+    struct btrfs btrfs;
+    char new_path[128];
+    int cached = begin_btrfs(&btrfs, new_path);
+    put_folder(btrfs.fd, "new", 0755);
+    for (int in_place = 0; in_place < 2; in_place++) {
+        assert_int_equal(mount(new_path, new_path, NULL, MS_BIND, NULL), 0);
+        assert_ok(pf_target_open(new_path, in_place, &target, &err), &err);
+        assert_int_equal(pf_target_snapshot(&target, cached, &err), 0);
+        pf_target_end(&target);
+        assert_int_equal(umount(new_path), 0);
+    }
+    end_btrfs(&btrfs, cached, true);
+}
+
+static void fills_what_cannot_be_a_snapshot(void **state)
+{
+    (void)state;
+    put_folder(temp.fd, "cached", 0755);
+    int cached = open_folder(temp.fd, "cached");
+    assert_ok(pf_target_open(path, false, &target, &err), &err);
+    assert_int_equal(pf_target_snapshot(&target, cached, &err), 0);
+    close(cached);
+    put_file(target.fd, "f", "x");
+    assert_ok(pf_target_finish(&target, &err), &err);
+    pf_target_end(&target);
+    assert_file(temp.fd, "new/f", "x");
+}
+
 static const struct CMUnitTest tests[] = {
     test(appears_whole_or_not_at_all),
     test(takes_an_empty_folder_and_odd_paths),
@@ -281,5 +405,10 @@ static const struct CMUnitTest tests[] = {
     test(tells_a_taken_lock_from_one_that_cannot_be_had),
     test(refuses_paths_without_a_name),
     test(sweeps_what_killed_runs_left),
+    cmocka_unit_test_setup_teardown(becomes_a_snapshot, begin, end),
+    cmocka_unit_test_setup_teardown(takes_a_snapshot_away, begin, end),
+    cmocka_unit_test_setup_teardown(takes_the_place_of_an_empty_folder, begin, end),
+    cmocka_unit_test_setup_teardown(fills_a_mount_point, begin, end),
+    cmocka_unit_test_setup_teardown(fills_what_cannot_be_a_snapshot, begin, end),
 };
 support_main(tests, true)
