@@ -2,15 +2,14 @@
 /* fail_malloc: preloaded, lets allocations fail, counted over all threads of the program that was
    started, not in its children. FAIL_MALLOC_AT=N: the N-th alone; N+: all from there on.
    FAIL_MALLOC_REPORT=FILE gets how many were asked for, if the program ends by itself. */
+#include "preloaded.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <pwd.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* The C library's own, under names that need no look-up, which would allocate. */
@@ -53,14 +52,8 @@ __attribute__((constructor)) static void begin(void)
 
 __attribute__((destructor)) static void end(void)
 {
-    char line[32];
     active = false;
-    int fd = report_path ? open(report_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
-    int length = snprintf(line, sizeof line, "%lu\n", atomic_load(&asked));
-    if (fd >= 0 && write(fd, line, (size_t)length) != length)
-        abort();
-    if (fd >= 0)
-        close(fd);
+    preloaded_report(report_path, atomic_load(&asked));
 }
 
 void *malloc(size_t size)

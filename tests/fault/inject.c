@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/btrfs.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/seccomp.h>
@@ -54,6 +55,9 @@ struct call {
 static const struct call calls[] = {
     {"create", SYS_openat, HAS_BITS, 2, O_CREAT},
     {"ficlone", SYS_ioctl, EQUALS, 1, FICLONE},
+    {"subvol_create", SYS_ioctl, EQUALS, 1, BTRFS_IOC_SUBVOL_CREATE},
+    {"snap_create", SYS_ioctl, EQUALS, 1, BTRFS_IOC_SNAP_CREATE_V2},
+    {"snap_destroy", SYS_ioctl, EQUALS, 1, BTRFS_IOC_SNAP_DESTROY},
     NO_STDIO(write),
     NO_STDIO(writev),
     NO_STDIO(close),

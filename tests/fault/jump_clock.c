@@ -3,10 +3,9 @@
    started, not for its children: at the N-th time that anything in it asks (JUMP_CLOCK_AT=N), by so
    many seconds (JUMP_CLOCK_BY=SECONDS). JUMP_CLOCK_REPORT=FILE gets how often it was asked for, if
    the program ends by itself. The kernel's times of files do not move. */
-#include <fcntl.h>
+#include "preloaded.h"
+
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -31,13 +30,7 @@ __attribute__((constructor)) static void begin(void)
 
 __attribute__((destructor)) static void end(void)
 {
-    char line[32];
-    int fd = report_path ? open(report_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
-    int length = snprintf(line, sizeof line, "%lu\n", atomic_load(&asked));
-    if (fd >= 0 && write(fd, line, (size_t)length) != length)
-        abort();
-    if (fd >= 0)
-        close(fd);
+    preloaded_report(report_path, atomic_load(&asked));
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now)

@@ -3,6 +3,7 @@
 goes on and leaves nothing lying about. A sample of the calls by default, each of them with --slow."""
 
 import os
+import shutil
 import signal
 import sys
 
@@ -10,6 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import netkit
 from faultkit import MUTATING, FaultTest, sampled
+from filesystems import KINDS, mounted
 from netkit import ARCH, RELEASE, USAGE, noise, package
 from tarball import file
 
@@ -48,7 +50,7 @@ class KillTest(FaultTest):
         return result
 
 
-class Build(KillTest):
+class BuildTest(KillTest):
     def nothing(self):
         self.remove(self.root, self.cache)
 
@@ -63,6 +65,8 @@ class Build(KillTest):
         self.assert_equal_root(self.cache_folder("rootfs"), what)
         self.assert_no_leftovers(what)
 
+
+class Build(BuildTest):
     def test_cold(self):
         self.kill_each(self.command(*self.build_arguments()), self.nothing, self.check, 100)
 
@@ -91,6 +95,28 @@ class Build(KillTest):
     def test_copying(self):
         self.fill()
         self.kill_each(self.command(*self.build_arguments()), self.only_root, self.check, 40)
+
+
+class OnBtrfs(BuildTest):
+    """The work folder is a subvolume, which takes the cached root's place; the root is a snapshot of that."""
+
+    def make_good(self):
+        point = self.enterContext(mounted("btrfs", self.folder)) if shutil.which(KINDS["btrfs"][0][0]) else None
+        if not point:
+            self.skipTest("needs mkfs.btrfs, a loop device, and a kernel that has btrfs")
+        self.cache, self.root = f"{point}/cache", f"{point}/root"
+        super().make_good()
+
+    def test_cold(self):
+        self.kill_each(self.command(*self.build_arguments()), self.nothing, self.check, 60)
+
+    def cached(self):
+        self.remove(self.root)
+        self.assert_done(self.build())
+        self.remove(self.root)
+
+    def test_snapshot(self):
+        self.kill_each(self.command(*self.build_arguments()), self.cached, self.check, 20)
 
 
 class Update(KillTest):

@@ -20,8 +20,8 @@ from tool import everything_options
 # Every call by which the engine changes a file system, as tests/fault/inject.c names them.
 MUTATING = ("create", "write", "writev", "pwrite64", "renameat", "renameat2", "linkat", "symlinkat", "mkdirat",
             "mknodat", "unlinkat", "fchown", "fchownat", "fchmod", "fchmodat", "fchmodat2", "utimensat", "ftruncate",
-            "copy_file_range", "sendfile", "ficlone", "syncfs", "fsync", "fdatasync", "fsetxattr", "fremovexattr",
-            "mkdir", "rename", "unlink", "symlink", "link")
+            "copy_file_range", "sendfile", "ficlone", "subvol_create", "snap_create", "snap_destroy", "syncfs", "fsync",
+            "fdatasync", "fsetxattr", "fremovexattr", "mkdir", "rename", "unlink", "symlink", "link")
 
 Injected = collections.namedtuple("Injected", "result hits seen")
 
