@@ -32,7 +32,6 @@ class Mirror(NetTest):
         self.url = f"http://127.0.0.1:{unused_port()}"
         result = self.build()
         self.assert_failed(result, MIRROR, self.url)
-        self.assertLess(result.seconds, 30)
 
     def test_unknown_host(self):
         self.url = "http://mirror.invalid/Plamo"
@@ -568,7 +567,6 @@ class Signals(NetTest):
         process.send_signal(number)
         result = self.wait(process, 10)
         self.assert_failed(result, 128 + number)
-        self.assertLess(result.seconds, 10)
         self.assertEqual(self.size(self.partial("zzz-1-x86_64-P1.tgz.part")), 200_000)
         self.server.clear()
         self.assert_done(self.build())

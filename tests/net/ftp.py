@@ -151,9 +151,8 @@ class FtpTest:
         """A server that lets two in: the others wait, nothing fails."""
         paths = self.put_some(*(f"p{i:02}" for i in range(20)), size_bytes=5000)
         self.serve(max_per_ip=2)
-        result = self.build_well("--connections", "8")
+        self.build_well("--connections", "8")
         self.assert_installed(*paths)
-        self.assertLess(result.seconds, 20)
 
     def test_connections_are_used_again(self):
         paths = self.put_some(*(f"p{i:02}" for i in range(20)), size_bytes=2000)
@@ -249,7 +248,6 @@ class FtpTest:
         self.ftp.go_away()
         result = self.assert_failed(self.wait(process), MIRROR, self.name)
         self.assertIn("attempt", result.err)
-        self.assertLess(result.seconds, 30)
         had = self.size(self.part)
         self.assertGreaterEqual(had, 100_000)
         self.ftp.come_back()

@@ -325,7 +325,6 @@ class Pages(ListingTest):
         self.server.contents[f"{TREE}/plamo/00_base/"] = rows
         result = self.run_program("plan", "-r", RELEASE, "-a", ARCH, "-m", self.url)
         self.assert_failed(result, MIRROR, "00_base/")
-        self.assertLess(result.seconds, 20)
 
     def test_deep_html(self):
         """Nesting that would end a recursive reader."""

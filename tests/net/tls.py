@@ -129,7 +129,6 @@ class Tls(NetTest):
         self.assertTrue(any(word in result.errors[0].lower() for word in words), str(result))
         self.assertEqual(self.plain.requests, [], "asked by http")
         self.assertEqual(self.server.requests, [], "something was asked before trust")
-        self.assertLess(result.seconds, 10)
         return result
 
     def test_trusted(self):
