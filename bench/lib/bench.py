@@ -120,6 +120,6 @@ def machine():
     with open("/etc/os-release") as stream:
         system = next((line.split("=", 1)[1].strip().strip('"') for line in stream if line.startswith("PRETTY_NAME")), "")
     xz = subprocess.run(["xz", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    return {"cores": os.cpu_count(), "cpu": model, "system": system, "kernel": os.uname().release,
+    return {"cores": os.cpu_count(), "cpu": model, "system": system, "kernel": os.uname().release.split("-")[0],
             "liblzma": LIBLZMA.search(xz).group(1), "date": time.strftime("%Y-%m-%d", time.gmtime()),
             "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20}

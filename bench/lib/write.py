@@ -146,7 +146,7 @@ def _head(bench):
 def markdown(bench, extras):
     lines = bar(bench, extras)
     skipped = "".join(f"\nNot measured: {name}: {why}." for name, why in bench.skipped.items())
-    return "\n".join([_head(bench), "", _table(("", "what", "measured", "must", "aim", "reached"),
+    return "\n".join(["# Results", "", _head(bench), "", _table(("", "what", "measured", "must", "aim", "reached"),
                                                [line.cells() for line in lines]),
                       _contenders(bench), _stages(extras), skipped])
 
