@@ -279,7 +279,7 @@ static int make_snapshot(struct pf_bulk_item *item, struct pf_error *err)
     pf_auto_fd int root_fd = pf_seed_copy(&item->bulk->seed, item->target.fd, "rootfs", err);
     if (root_fd < 0)
         return root_fd;
-    item->snapshot = true;
+    item->snapshot = item->cloned.reflinked = true;
     return configure(item, root_fd, err);
 }
 

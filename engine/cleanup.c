@@ -10,7 +10,7 @@ void pf_close_at(int *fd)
     if (*fd < 0)
         return;
     int saved = errno;
-    close(*fd);
+    close(pf_steal_fd(fd));
     errno = saved;
 }
 

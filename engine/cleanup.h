@@ -7,7 +7,7 @@
 #define pf_auto_fd   __attribute__((cleanup(pf_close_at)))
 #define pf_auto_free __attribute__((cleanup(pf_free_at)))
 
-void pf_close_at(int *fd);  /* closes *fd unless negative; keeps errno */
+void pf_close_at(int *fd);  /* closes *fd unless negative, and leaves -1; keeps errno */
 void pf_free_at(void *ptr); /* frees what the pointer at ptr points to */
 
 /* Gives the descriptor away: returns *fd and leaves -1 behind. */

@@ -7,6 +7,7 @@
 #include "lockholder.h"
 #include "message.h"
 #include "script.h"
+#include "subvolume.h"
 #include "versions.h"
 
 #include <errno.h>
@@ -226,9 +227,11 @@ static int check_reflink(const struct pf_doctor *d, const char *name, const char
 static int check_one_file_system(const struct pf_doctor *d)
 {
     struct stat a, b;
-    if (stat(d->cache_folder, &a) < 0 || stat(d->lxc_path, &b) < 0)
+    pf_auto_fd int cache_fd = open(d->cache_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    pf_auto_fd int lxc_fd = open(d->lxc_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (cache_fd < 0 || lxc_fd < 0 || fstat(cache_fd, &a) < 0 || fstat(lxc_fd, &b) < 0)
         return 0;
-    bool one = a.st_dev == b.st_dev;
+    bool one = a.st_dev == b.st_dev || pf_subvolume_on_same(cache_fd, lxc_fd);
     return tell(d,
                 (struct pf_check){.group = N_("kernel"),
                                   .name = N_("one file system"),

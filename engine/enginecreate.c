@@ -50,6 +50,7 @@ static int clone_root(struct pf_engine *engine, const struct pf_target *target,
     if (made == 1) {
         failed = 0;
         engine->stats.snapshots++;
+        engine->stats.reflinked = true;
         pf_events_send(engine->events,
                        &(struct pf_event){.type = PF_EVENT_SNAPSHOT, .subject = target->root});
     }

@@ -2,6 +2,7 @@
 #include "seed.h"
 
 #include "fs.h"
+#include "snapshot.h"
 #include "subvolume.h"
 
 #include <errno.h>
@@ -62,7 +63,7 @@ int pf_seed_make(const char *lxcpath, int root_fd, bool copy_pays,
 
 int pf_seed_copy(const struct pf_seed *seed, int dir_fd, const char *name, struct pf_error *err)
 {
-    int fd = pf_subvolume_open_snapshot(seed->root_fd, dir_fd, name);
+    int fd = pf_snapshot_make(seed->root_fd, dir_fd, name);
     return fd < 0 ? pf_error_errno(err, "making the root") : fd;
 }
 

@@ -9,13 +9,14 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+/* On btrfs all cached roots have the same inode, each on a device of its own. */
 bool pf_state_root_replaced(const struct pf_engine *engine)
 {
     struct stat held, now;
     if (fstat(engine->root_fd, &held) < 0)
         return false;
     return fstatat(engine->cache->base_fd, engine->cache->root, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
-           now.st_ino != held.st_ino;
+           now.st_ino != held.st_ino || now.st_dev != held.st_dev;
 }
 
 void pf_state_drop_root(struct pf_engine *engine)

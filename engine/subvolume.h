@@ -16,6 +16,10 @@ bool pf_subvolume_can_come_and_go(int dir_fd);
 /* Is this open folder one? */
 bool pf_subvolume_is(int fd);
 
+/* Are both open folders on the same btrfs? Each subvolume shows a device number of its own, so that
+   does not tell. */
+bool pf_subvolume_on_same(int a, int b);
+
 /* Can the open folder root_fd be copied into the folder dir_fd? It is a subvolume, both are on the
    same file system, and the copy can be removed. */
 bool pf_subvolume_can_copy(int root_fd, int dir_fd);
@@ -26,10 +30,6 @@ int pf_subvolume_make(int dir_fd, const char *name);
 /* Makes name a copy of the subvolume source_fd, on the same file system, which can be written to.
  */
 int pf_subvolume_snapshot(int source_fd, int dir_fd, const char *name);
-
-/* The same as a new root: opened, and its own folder is as for one (owner, mode 0755, no default
-   ACL, times of now), whatever the source's is. */
-int pf_subvolume_open_snapshot(int source_fd, int dir_fd, const char *name);
 
 /* Takes a subvolume away with all that is in it. EXDEV: it is none, or something is mounted there;
    ENOENT: there is nothing.

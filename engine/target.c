@@ -2,6 +2,7 @@
 #include "target.h"
 
 #include "fs.h"
+#include "snapshot.h"
 #include "subvolume.h"
 
 #include <errno.h>
@@ -163,25 +164,47 @@ int pf_target_open(const char *path, bool in_place, struct pf_target_folder *t,
     return open_temporary(path, t, err);
 }
 
-/* There is a moment without the folder, whose owner and mode stay. What cannot be removed (it is a
-   mount point, or the folder above is another user's) stays itself. */
-static int snapshot_in_place(struct pf_target_folder *t, int source_fd, struct pf_error *err)
+/* The snapshot is made beside, where nobody else sees it before it has the folder's owner and mode.
+ */
+static int make_beside(const struct pf_target_folder *t, int source_fd,
+                       struct pf_target_folder *beside)
 {
     struct stat st;
-    if (!t->replaceable || !pf_subvolume_can_copy(source_fd, t->fd) || fstat(t->fd, &st) < 0 ||
-        unlinkat(t->parent_fd, t->name, AT_REMOVEDIR) < 0)
+    *beside = (struct pf_target_folder)PF_TARGET_CLOSED;
+    beside->parent_fd = fcntl(t->parent_fd, F_DUPFD_CLOEXEC, 0);
+    beside->name = strdup(t->name);
+    if (beside->parent_fd < 0 || !beside->name || fstat(t->fd, &st) < 0 ||
+        open_temporary(t->name, beside, NULL) || fchmod(beside->fd, 0700) < 0)
+        return -1;
+    pf_auto_fd int fd = pf_snapshot_make(source_fd, beside->fd, SNAPSHOT);
+    return fd < 0 || fchown(fd, st.st_uid, st.st_gid) < 0 || fchmod(fd, st.st_mode & 07777) < 0
+               ? -1
+               : pf_steal_fd(&fd);
+}
+
+/* A plain folder is replaced at once; an empty subvolume has to go first. What cannot be replaced
+   (it is a mount point, or the folder above is another user's) stays, and is to be filled. */
+static int snapshot_in_place(struct pf_target_folder *t, int source_fd, struct pf_error *err)
+{
+    struct pf_target_folder beside;
+    bool is_subvolume = pf_subvolume_is(t->fd);
+    if (!t->replaceable || !pf_subvolume_can_copy(source_fd, t->fd))
         return 0;
-    int fd = pf_subvolume_open_snapshot(source_fd, t->parent_fd, t->name);
-    if (fd < 0) {
-        int failed = pf_error_errno(err, "making a snapshot at %s", t->name);
-        mkdirat(t->parent_fd, t->name, st.st_mode & 07777);
-        return failed;
+    int made = 0, fd = make_beside(t, source_fd, &beside);
+    if (fd >= 0 && (!is_subvolume || unlinkat(t->parent_fd, t->name, AT_REMOVEDIR) == 0)) {
+        made = pf_fs_rename(beside.fd, SNAPSHOT, t->parent_fd, t->name, 0) == 0;
+        if (!made && is_subvolume) {
+            made = pf_error_errno(err, "putting a snapshot in place of %s", t->name);
+            mkdirat(t->parent_fd, t->name, 0755);
+        }
     }
-    close(t->fd);
-    t->fd = fd;
-    if (fchown(fd, st.st_uid, st.st_gid) < 0 || fchmod(fd, st.st_mode & 07777) < 0)
-        return pf_error_errno(err, "making a snapshot at %s", t->name);
-    return 1;
+    pf_target_end(&beside);
+    if (made == 1) {
+        close(t->fd);
+        t->fd = pf_steal_fd(&fd);
+    }
+    pf_close_at(&fd);
+    return made;
 }
 
 int pf_target_snapshot(struct pf_target_folder *t, int source_fd, struct pf_error *err)
@@ -190,9 +213,10 @@ int pf_target_snapshot(struct pf_target_folder *t, int source_fd, struct pf_erro
         return snapshot_in_place(t, source_fd, err);
     if (!pf_subvolume_can_copy(source_fd, t->fd))
         return 0;
-    int fd = pf_subvolume_open_snapshot(source_fd, t->fd, SNAPSHOT);
+    /* Whatever the reason: where copying fails for it too, that says so. */
+    int fd = pf_snapshot_make(source_fd, t->fd, SNAPSHOT);
     if (fd < 0)
-        return pf_error_errno(err, "making a snapshot for %s", t->name);
+        return 0;
     t->outer_fd = t->fd;
     t->fd = fd;
     return 1;
@@ -206,7 +230,8 @@ static int rename_temporary(struct pf_target_folder *t)
     if (pf_fs_rename(t->outer_fd, SNAPSHOT, t->parent_fd, t->name, 0) < 0)
         return -1;
     /* Empty now; killed before it, that folder is left, which harms nobody. */
-    unlinkat(t->parent_fd, t->temporary, AT_REMOVEDIR);
+    if (unlinkat(t->parent_fd, t->temporary, AT_REMOVEDIR) < 0)
+        pf_fs_remove_tree(t->parent_fd, t->temporary, NULL);
     pf_close_at(&t->outer_fd);
     return 0;
 }

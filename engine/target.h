@@ -31,7 +31,7 @@ int pf_target_open(const char *path, bool in_place, struct pf_target_folder *out
                    struct pf_error *err);
 
 /* Makes the root a snapshot of the open folder source_fd, in a moment, where the file system can
-   (see subvolume.h): its content is that of the source then, its folder's own attributes stay. 1:
+   (see subvolume.h): its content is that of the source then, its owner and mode stay its own. 1:
    it is; 0: it is as it was, and to be filled; or a code. */
 int pf_target_snapshot(struct pf_target_folder *target, int source_fd, struct pf_error *err);
 

@@ -32,6 +32,16 @@ static int make_own_folder(int dir_fd, const char *name, mode_t mode)
     return mkdirat(dir_fd, name, 0700) < 0 ? -1 : own_folder(dir_fd, name, mode);
 }
 
+/* Before it has its mode, anybody may write to a new subvolume: what they have put there is none of
+   the root. */
+static int own_subvolume(int dir_fd, const char *name)
+{
+    pf_auto_fd int fd = open_folder(dir_fd, name);
+    if (fd < 0 || pf_fs_own_folder(fd, 0700) < 0)
+        return -1;
+    return pf_fs_empty_folder(fd, NULL) ? -1 : 0;
+}
+
 /* Whether one can be had is tried inside of the folder, where nobody else is. */
 static int make_subvolume(int dir_fd, const char *name)
 {
@@ -40,7 +50,7 @@ static int make_subvolume(int dir_fd, const char *name)
         return fd < 0 ? -1 : 0;
     if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 || pf_subvolume_make(dir_fd, name) < 0)
         return -1;
-    return own_folder(dir_fd, name, 0700);
+    return own_subvolume(dir_fd, name);
 }
 
 int pf_workfolder_make(int dir_fd, const char *name, struct pf_error *err)

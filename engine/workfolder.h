@@ -15,8 +15,8 @@
    "stage". */
 int pf_workfolder_make(int dir_fd, const char *name, struct pf_error *err);
 
-/* Nothing is to be added any more. Where it is a subvolume it gets all that the root has, the
-   folder's own attributes too, and loses its two folders. */
+/* Once, when nothing is to be added any more. Where it is a subvolume it gets all that the root
+   has, the folder's own attributes too, and loses its two folders. */
 int pf_workfolder_settle(int dir_fd, const char *name, struct pf_error *err);
 
 /* Where the root is after that: *root_dir_fd is opened, and *root_name a name in it. A kill in

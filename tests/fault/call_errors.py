@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import netkit
-from faultkit import FaultTest, sampled, share
+from faultkit import FaultTest, OnBtrfs, sampled, share
 from netkit import NO_SPACE
 
 # What makes things, and so what a full file system refuses.
@@ -18,6 +18,7 @@ NEEDS_SPACE = ("create", "write", "pwrite64", "renameat", "linkat", "symlinkat",
 CHANGES = (*NEEDS_SPACE, "renameat2", "unlinkat", "fchown", "fchownat", "fchmod", "fchmodat", "utimensat", "ftruncate",
            "syncfs", "fremovexattr")
 LOOKS = ("openat", "openat2", "read", "newfstatat", "statx", "getdents64", "lseek", "flistxattr", "flock", "close")
+SNAPSHOTS = ("subvol_create", "snap_create", "snap_destroy")
 # Calls that taking leftovers away consists of: where one of them fails, what it was to take away may stay.
 REMOVAL = ("unlinkat", "newfstatat", "openat", "getdents64", "close", "renameat", "fchmod", "fchmodat")
 
@@ -31,7 +32,7 @@ class ErrnoTest(FaultTest):
         self.build_command = self.command(*self.build_arguments())
 
     def fresh(self):
-        self.remove(self.root, self.cache, f"{self.folder}/.root.plamo-fast")
+        self.remove(self.root, self.cache, f"{os.path.dirname(self.root)}/.root.plamo-fast")
 
     def run_with(self, calls, when, error, command=None):
         self.fresh()
@@ -68,16 +69,26 @@ class ErrnoTest(FaultTest):
         """So many of them the loader makes, before the program can do anything about their failures."""
         return self.count_calls(self.command("--version"), [call])
 
-
-class Missing(ErrnoTest):
-    """Always answered so: by an older kernel, or by a host that forbids it."""
-
     def done_without(self, call, *errors):
+        """Always answered so: by an older kernel, or by a host that forbids it."""
         for error in errors:
             with self.subTest(call, error=errno.errorcode[error]):
                 injected, what = self.run_with([call], "1+", error)
                 self.assert_well(what, injected.result)
 
+    def each(self, call, error, most, statuses=range(1, 8), command=None):
+        """One call fails, each in turn."""
+        self.fresh()
+        skipped = self.calls_at_start(call) if call in LOOKS else 0
+        count = self.count_calls(command or self.build_command, [call]) - skipped
+        met = 0
+        for when in sampled(max(count, 0), most):
+            with self.subTest(f"{call} {skipped + when}", error=errno.errorcode[error]):
+                met += self.either([call], skipped + when, error, statuses, command)
+        return met
+
+
+class Missing(ErrnoTest):
     def test_openat2(self):
         self.done_without("openat2", errno.ENOSYS, errno.EPERM)
 
@@ -156,18 +167,6 @@ class Missing(ErrnoTest):
 
 
 class Once(ErrnoTest):
-    """One call fails, each in turn."""
-
-    def each(self, call, error, most, statuses=range(1, 8), command=None):
-        self.fresh()
-        skipped = self.calls_at_start(call) if call in LOOKS else 0
-        count = self.count_calls(command or self.build_command, [call]) - skipped
-        met = 0
-        for when in sampled(max(count, 0), most):
-            with self.subTest(f"{call} {skipped + when}", error=errno.errorcode[error]):
-                met += self.either([call], skipped + when, error, statuses, command)
-        return met
-
     def test_input_output_error_changing(self):
         met = sum(self.each(call, errno.EIO, 7) for call in CHANGES)
         self.assertGreater(met, 60 // share())
@@ -231,6 +230,25 @@ class FewFiles(ErrnoTest):
                     self.assert_clean_failure(what, result, range(1, 8))
         self.assertGreater(done, 0)
         self.assertGreater(failed, 0)
+
+
+class SnapshotsMissing(OnBtrfs, ErrnoTest):
+    """Without them a root is copied."""
+
+    def test_snapshots(self):
+        for call in SNAPSHOTS:
+            self.done_without(call, errno.ENOTTY, errno.EPERM)
+
+
+class SnapshotsOnce(OnBtrfs, ErrnoTest):
+    def test_input_output_error(self):
+        met = sum(self.each(call, errno.EIO, 4) for call in (*SNAPSHOTS, "renameat", "renameat2", "unlinkat", "fchown",
+                                                             "fchmod", "fchmodat", "utimensat", "fremovexattr"))
+        self.assertGreater(met, 24 // share())
+
+    def test_no_space(self):
+        met = sum(self.each(call, errno.ENOSPC, 4) for call in (*SNAPSHOTS, "renameat", "mkdirat"))
+        self.assertGreater(met, 10 // share())
 
 
 if __name__ == "__main__":

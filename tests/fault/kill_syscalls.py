@@ -3,15 +3,13 @@
 goes on and leaves nothing lying about. A sample of the calls by default, each of them with --slow."""
 
 import os
-import shutil
 import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import netkit
-from faultkit import MUTATING, FaultTest, sampled
-from filesystems import KINDS, mounted
+from faultkit import MUTATING, FaultTest, OnBtrfs, sampled
 from netkit import ARCH, RELEASE, USAGE, noise, package
 from tarball import file
 
@@ -97,16 +95,7 @@ class Build(BuildTest):
         self.kill_each(self.command(*self.build_arguments()), self.only_root, self.check, 40)
 
 
-class OnBtrfs(BuildTest):
-    """The work folder is a subvolume, which takes the cached root's place; the root is a snapshot of that."""
-
-    def make_good(self):
-        point = self.enterContext(mounted("btrfs", self.folder)) if shutil.which(KINDS["btrfs"][0][0]) else None
-        if not point:
-            self.skipTest("needs mkfs.btrfs, a loop device, and a kernel that has btrfs")
-        self.cache, self.root = f"{point}/cache", f"{point}/root"
-        super().make_good()
-
+class BuildOnBtrfs(OnBtrfs, BuildTest):
     def test_cold(self):
         self.kill_each(self.command(*self.build_arguments()), self.nothing, self.check, 60)
 
@@ -225,7 +214,7 @@ class InPlace(KillTest):
         super().setUp()
         self.assert_done(self.build())
         self.copy(self.cache, f"{self.folder}/full")
-        self.container = os.path.join(self.folder, "c1")
+        self.container = os.path.join(os.path.dirname(self.root), "c1")
         self.rootfs = f"{self.container}/rootfs"
         self.env = {"LXC_CACHE_PATH": self.cache, "DLSCHEME": "http", "MIRRORSRV": self.url[7:],
                     "ADDONPKGS": "contrib/Net/ccc"}
@@ -260,6 +249,10 @@ class InPlace(KillTest):
 
     def test_template(self):
         self.kill_each(self.template, self.begin, self.check, 40, env=self.env)
+
+
+class InPlaceOnBtrfs(OnBtrfs, InPlace):
+    """The folder that is given is replaced by a snapshot."""
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ import functools
 import glob
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 
 from attackkit import is_instrumented
 from faulty_server import FaultyServer
+from filesystems import KINDS, mounted
 from mirror import mirror_folder
 from netkit import NetTest, noise, package, settings
 from package import link_pair
@@ -165,7 +167,7 @@ class FaultTest(NetTest):
 
     def leftovers(self):
         """What a run that ends by itself takes away, whatever became of it."""
-        left = [name for name in os.listdir(self.folder) if name.startswith(".")]
+        left = [name for name in os.listdir(os.path.dirname(self.root)) if name.startswith(".")]
         in_cache = os.listdir(self.cache) if os.path.isdir(self.cache) else []
         return left + [name for name in in_cache if "work" in name or "trash" in name]
 
@@ -180,6 +182,17 @@ class FaultTest(NetTest):
         # The journal goes after the folder has its final name, where nobody reads it: a kill in between leaves it.
         inside = {n for n in os.listdir(self.cache_folder("cache")) if n.startswith(".")} - {".plamo-fast.journal"}
         self.assertEqual(inside, {".plamo-fast.manifest.json"}, f"{what}: in the complete folder")
+
+
+class OnBtrfs:
+    """A FaultTest with cache and root on a fresh btrfs: the cached root is a subvolume, the root a snapshot of it."""
+
+    def make_good(self):
+        point = self.enterContext(mounted("btrfs", self.folder)) if shutil.which(KINDS["btrfs"][0][0]) else None
+        if not point:
+            self.skipTest("needs mkfs.btrfs, a loop device, and a kernel that has btrfs")
+        self.cache, self.root = f"{point}/cache", f"{point}/root"
+        super().make_good()
 
 
 class EverythingTest(FaultTest):

@@ -2,6 +2,7 @@
 #include "subvolume.h"
 
 #include "btrfs.h"
+#include "snapshot.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -78,12 +79,12 @@ static void makes_copies_and_removes(void **state)
     assert_true(pf_subvolume_is(source));
     assert_false(pf_subvolume_is(inner));
     assert_false(pf_subvolume_can_copy(inner, btrfs.fd));
-    int copy = pf_subvolume_open_snapshot(source, btrfs.fd, "copy");
+    int copy = pf_snapshot_make(source, btrfs.fd, "copy");
     assert_true(copy >= 0);
     assert_int_equal(stat_of(copy, ".").st_mode & 07777, 0755);
     put_file(copy, "d/f", "changed");
     assert_file(source, "d/f", "x");
-    assert_int_equal(pf_subvolume_open_snapshot(source, btrfs.fd, "copy"), -1);
+    assert_int_equal(pf_snapshot_make(source, btrfs.fd, "copy"), -1);
     assert_int_equal(errno, EEXIST);
     close(source), close(inner), close(copy);
     for (int i = 0; i < 2; i++)

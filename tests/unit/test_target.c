@@ -313,6 +313,8 @@ static void becomes_a_snapshot(void **state)
     assert_false(has_name(btrfs.fd, "new/d"));
     put_file(target.fd, "d/g", "y");
     assert_ok(pf_target_finish(&target, &err), &err);
+    assert_int_equal(target.fd, -1);
+    assert_int_equal(target.outer_fd, -1);
     pf_target_end(&target);
     assert_file(btrfs.fd, "new/d/f", "x");
     assert_file(btrfs.fd, "new/d/g", "y");

@@ -39,7 +39,7 @@ static void check_root(int dir_fd, const char *name)
     assert_int_equal(st.st_gid, 4);
     assert_int_equal(st.st_mtim.tv_sec, 50);
     assert_int_equal(fgetxattr(fd, "trusted.t", &value, 1), 1);
-    assert_false(has_name(fd, "17"));
+    assert_false(has_name(fd, "stage/17"));
     assert_false(has_name(fd, ".plamo-fast.root.1"));
     assert_file(fd, "stage/f", "y");
     assert_file(fd, ".plamo-fast.root.0/f", "z");
@@ -109,6 +109,36 @@ static void can_be_removed_half_way(void **state)
     btrfs_end(&btrfs);
 }
 
+/* Whoever waits for the new subvolume, which anybody may write to for a moment: the linker sends
+   the engine's fchmodat here (--wrap). */
+int __real_fchmodat(int dir_fd, const char *name, mode_t mode, int flags);
+int __wrap_fchmodat(int dir_fd, const char *name, mode_t mode, int flags);
+static bool plants;
+
+int __wrap_fchmodat(int dir_fd, const char *name, mode_t mode, int flags)
+{
+    if (plants && strcmp(name, "work") == 0) {
+        put_file(dir_fd, "work/root/planted", "x");
+        put_file(dir_fd, "work/planted", "x");
+    }
+    return __real_fchmodat(dir_fd, name, mode, flags);
+}
+
+static void takes_nothing_from_strangers(void **state)
+{
+    (void)state;
+    struct btrfs btrfs;
+    btrfs_begin(&btrfs);
+    plants = true;
+    assert_ok(pf_workfolder_make(btrfs.fd, "work", &err), &err);
+    plants = false;
+    assert_false(has_name(btrfs.fd, "work/planted"));
+    assert_false(has_name(btrfs.fd, "work/root/planted"));
+    assert_int_equal(stat_of(btrfs.fd, "work").st_mode & 07777, 0700);
+    assert_ok(pf_fs_remove_tree(btrfs.fd, "work", &err), &err);
+    btrfs_end(&btrfs);
+}
+
 /* What is in the way is neither replaced nor entered. */
 static void replaces_nothing(void **state)
 {
@@ -125,9 +155,8 @@ static void replaces_nothing(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(gives_the_root_a_name),
-    cmocka_unit_test(makes_a_subvolume_of_the_root),
-    cmocka_unit_test(can_be_removed_half_way),
+    cmocka_unit_test(gives_the_root_a_name),   cmocka_unit_test(makes_a_subvolume_of_the_root),
+    cmocka_unit_test(can_be_removed_half_way), cmocka_unit_test(takes_nothing_from_strangers),
     cmocka_unit_test(replaces_nothing),
 };
 support_main(tests, true)
