@@ -97,7 +97,7 @@ class Build(BuildTest):
 
 class BuildOnBtrfs(OnBtrfs, BuildTest):
     def test_cold(self):
-        self.kill_each(self.command(*self.build_arguments()), self.nothing, self.check, 60)
+        self.kill_each(self.command(*self.build_arguments()), self.nothing, self.check, 40)
 
     def cached(self):
         self.remove(self.root)
