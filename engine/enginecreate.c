@@ -46,9 +46,10 @@ static int clone_root(struct pf_engine *engine, const struct pf_target *target,
     int64_t start_ms = pf_clock_ms();
     int64_t span = pf_span_begin(engine->events);
     int made = pf_target_snapshot(folder, engine->root_fd, err);
-    int failed = made ? made : copy_root(engine, target, folder->fd, err);
-    if (made == 1) {
-        failed = 0;
+    int failed = made < 0 ? made : 0;
+    if (made == 0) {
+        failed = copy_root(engine, target, folder->fd, err);
+    } else if (made == 1) {
         engine->stats.snapshots++;
         engine->stats.reflinked = true;
         pf_events_send(engine->events,

@@ -5,6 +5,7 @@ Folders and overlays, started, stopped and destroyed; runs that are repeated, ki
 are taken; settings per container; what overlays lie upon."""
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -468,6 +469,18 @@ def check_like_a_copy(bulk, copy, name, started_ns):
     bulk.report.equal(read(bulk.path_of(name, "rootfs", "etc/HOSTNAME")), f"{name}\n", "hostname")
 
 
+def check_doctor(bulk, point, path):
+    """Two subvolumes show two device numbers, and are on one file system all the same."""
+    apart = os.path.join(point, "apart")
+    subprocess.run(["btrfs", "subvolume", "create", apart], check=True, stdout=subprocess.DEVNULL)
+    for cache, wanted in ((apart, "one"), (bulk.folder, "two")):
+        command = [os.path.join(bulk.bin, "plamo-fast"), "doctor", "--json", "--cache", cache, "--lxc-path", path]
+        result = subprocess.run(command, stdout=subprocess.PIPE)
+        found = {check["name"]: check["found"] for check in json.loads(result.stdout)["checks"]}
+        bulk.report.equal(found["one file system"], f"cache and containers are on {wanted}", f"doctor on {cache}")
+    subprocess.run(["btrfs", "subvolume", "delete", apart], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_snapshots(bulk):
     """On btrfs roots are snapshots, of the cached root or, where that is elsewhere, of one copy of it, which nobody can
     tell from a copy by what is in them, and which LXC's own tools destroy; killed runs leave none."""
@@ -490,6 +503,7 @@ def test_snapshots(bulk):
             bulk.create("d{1..3}", numbers=(3, 0, 0, 0))
             report.equal(subvolumes(point), [cached] + [f"containers/b{i}/rootfs" for i in range(1, 10)] +
                          [f"containers/d{i}/rootfs" for i in range(1, 4)], "subvolumes")
+            check_doctor(bulk, point, path)
             elsewhere = os.path.join(bulk.folder, "copies")
             bulk.create("e1", path=elsewhere, cache=cache, numbers=(1, 0, 0, 0))
             for copy, name in ((os.path.join(elsewhere, "e1", "rootfs"), "b2"),
