@@ -146,7 +146,7 @@ static int decode(bool verified, unsigned jobs, char **files, size_t count)
 static int commit_all(struct work *work, int root_fd)
 {
     struct pf_error err = {0};
-    struct pf_commit *commit = pf_commit_new(root_fd);
+    struct pf_commit *commit = pf_commit_new(root_fd, PF_RECORD_NAMES_PLAIN);
     int failed = commit ? 0 : pf_error_memory(&err);
     for (size_t i = 0; i < work->count && !failed; i++)
         failed = pf_commit_package(commit, work->staged[i], false, &err);

@@ -35,7 +35,7 @@ int pf_records_open(int root_fd, const struct pf_profile *profile, const atomic_
     }
     records->root_fd = root_fd;
     records->profile = profile;
-    int failed = pf_installed_read(root_fd, stop, &records->installed, err);
+    int failed = pf_installed_read(root_fd, profile->listed, stop, &records->installed, err);
     if (!failed)
         failed = pf_ownership_new(root_fd, &records->installed, stop, &records->ownership, err);
     if (failed) {

@@ -28,7 +28,8 @@ struct folder_time {
 
 struct pf_commit {
     int root_fd;
-    struct pf_names paths; /* numbered as folders are */
+    enum pf_record_names names; /* as records list them */
+    struct pf_names paths;      /* numbered as folders are */
     struct folder_time *folders;
     uint64_t clock;
 };
@@ -41,11 +42,11 @@ struct merge {
     struct pf_error *err;
 };
 
-struct pf_commit *pf_commit_new(int root_fd)
+struct pf_commit *pf_commit_new(int root_fd, enum pf_record_names names)
 {
     struct pf_commit *commit = calloc(1, sizeof *commit);
     if (commit)
-        commit->root_fd = root_fd;
+        *commit = (struct pf_commit){.root_fd = root_fd, .names = names};
     return commit;
 }
 
@@ -75,7 +76,7 @@ static int system_error(const struct merge *m, uint32_t node)
 
 /* A record that is looked through for a path. */
 struct owner_search {
-    const char *path;
+    char listed[PATH_MAX * PF_RECORD_ESCAPE_MAX]; /* the path, as records have it */
     char owner[NAME_MAX + 1];
 };
 
@@ -100,7 +101,7 @@ static int search_record(void *ctx, int fd, const char *name)
     pf_auto_fd int file = pf_resolve_beneath(fd, name, O_RDONLY | O_NONBLOCK, 0);
     if (file < 0 || pf_fs_read_fd(file, MAX_RECORD_BYTES, &text, &length, NULL))
         return 0;
-    if (lists(text, search->path))
+    if (lists(text, search->listed))
         snprintf(search->owner, sizeof search->owner, "%s", name);
     return search->owner[0] != '\0';
 }
@@ -109,14 +110,16 @@ static int search_record(void *ctx, int fd, const char *name)
 static int conflict(const struct merge *m, uint32_t node, const char *why)
 {
     char path[PATH_MAX];
-    struct owner_search search = {.path = path_of(m, node, path)};
+    struct owner_search search = {0};
+    const char *shown = path_of(m, node, path);
+    search.listed[pf_record_write_name(m->commit->names, shown, search.listed)] = '\0';
     pf_auto_fd int fd =
         pf_resolve_in_root(m->commit->root_fd, "var/log/packages", O_RDONLY | O_DIRECTORY, 0);
     if (fd >= 0)
         pf_fs_each_name(fd, search_record, &search);
     return pf_error_set(m->err, PF_E_CONFLICT,
-                        search.owner[0] ? N_("%s: %s (package %s brought it)") : "%s: %s%s",
-                        search.path, pf_message(why), search.owner);
+                        search.owner[0] ? N_("%s: %s (package %s brought it)") : "%s: %s%s", shown,
+                        pf_message(why), search.owner);
 }
 
 static int rename_error(const struct merge *m, uint32_t node)

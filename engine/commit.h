@@ -9,8 +9,9 @@
 /* The root that packages are merged into, and what is remembered from one to the next. */
 struct pf_commit;
 
-/* root_fd stays the caller's. Returns NULL where memory is short. */
-struct pf_commit *pf_commit_new(int root_fd);
+/* root_fd stays the caller's; `names` is how the records that are in it list names. Returns NULL
+ * where memory is short. */
+struct pf_commit *pf_commit_new(int root_fd, enum pf_record_names names);
 void pf_commit_free(struct pf_commit *commit);
 
 /* Moves the package's tree into the root, by rename: folders merge and take this package's owner

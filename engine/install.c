@@ -60,7 +60,7 @@ int pf_install_new(const struct pf_install_settings *settings, struct pf_install
         return pf_error_memory(err);
     install->settings = *settings;
     install->root_fd = openat(settings->work_fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    install->commit = pf_commit_new(install->root_fd);
+    install->commit = pf_commit_new(install->root_fd, settings->listed);
     /* First boot runs the initpkg scripts in the order of their times, and some ls know only whole
        seconds: give each package a second of its own, all of them past. */
     install->pkgdb = (struct pf_pkgdb){

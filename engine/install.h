@@ -24,7 +24,8 @@ struct pf_install_settings {
     uint64_t packed_bytes; /* of all package files, for who follows; 0: not known */
     bool skip_corrupt;     /* pass over a damaged package, as the shell template does */
     bool remove_corrupt;   /* take a damaged file out of the folder: it is to be fetched again */
-    bool no_sandbox;       /* run scripts with all that this process may do */
+    enum pf_record_names listed; /* how the release's records list names */
+    bool no_sandbox;             /* run scripts with all that this process may do */
     struct pf_events *events;
     atomic_bool *stop; /* set by anybody: everything ends soon */
 };

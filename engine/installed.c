@@ -24,6 +24,7 @@
 
 struct reading {
     struct pf_installed *installed;
+    enum pf_record_names names;
     int scripts_fd; /* -1: there are none */
     const atomic_bool *stop;
     struct pf_error *err;
@@ -114,7 +115,7 @@ static int read_package(struct reading *r, int fd, const char *name)
     if (!package->name)
         return pf_error_memory(r->err);
     package->mtime = mtime;
-    failed = pf_record_read(text, length, &package->record, r->err);
+    failed = pf_record_read(text, length, r->names, &package->record, r->err);
     if (failed)
         return pf_error_context(r->err, PACKAGES "/%s", name);
     return read_script(r, package);
@@ -191,11 +192,11 @@ static int put_in_order(int root_fd, struct pf_installed *installed, struct pf_e
     return failed;
 }
 
-int pf_installed_read(int root_fd, const atomic_bool *stop, struct pf_installed *out,
-                      struct pf_error *err)
+int pf_installed_read(int root_fd, enum pf_record_names names, const atomic_bool *stop,
+                      struct pf_installed *out, struct pf_error *err)
 {
     struct pf_error local = {0};
-    struct reading r = {.installed = out, .stop = stop, .err = err ? err : &local};
+    struct reading r = {.installed = out, .names = names, .stop = stop, .err = err ? err : &local};
     *out = (struct pf_installed){0};
     pf_auto_fd int fd = pf_resolve_in_root(root_fd, PACKAGES, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))

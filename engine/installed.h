@@ -31,12 +31,13 @@ struct pf_installed {
     size_t bytes; /* read so far */
 };
 
-/* Reads the records of a root. What it has there is somebody else's: nothing outside the root is
-   opened, no device or fifo is waited for, and PF_E_LIMIT comes where there are more bytes than any
-   installation has. PF_E_ABSENT: it has no var/log/packages. PF_E_CORRUPT names a record that is
-   none. stop may be NULL. The caller ends *out with pf_installed_end, also after an error. */
-int pf_installed_read(int root_fd, const atomic_bool *stop, struct pf_installed *out,
-                      struct pf_error *err);
+/* Reads the records of a root, whose release lists names as `names` says. What it has there is
+   somebody else's: nothing outside the root is opened, no device or fifo is waited for, and
+   PF_E_LIMIT comes where there are more bytes than any installation has. PF_E_ABSENT: it has no
+   var/log/packages. PF_E_CORRUPT names a record that is none. stop may be NULL. The caller ends
+   *out with pf_installed_end, also after an error. */
+int pf_installed_read(int root_fd, enum pf_record_names names, const atomic_bool *stop,
+                      struct pf_installed *out, struct pf_error *err);
 void pf_installed_end(struct pf_installed *installed);
 
 #endif

@@ -332,6 +332,7 @@ static const struct pf_profile profiles[] = {
         .known_contrib = contrib,
         .default_timezone = "Asia/Tokyo",
         .root_password = "password:root",
+        .listed = PF_RECORD_NAMES_ESCAPED,
         .lxc_fstab = true,
         .edits = plamo5_edits,
     },
@@ -344,6 +345,7 @@ static const struct pf_profile profiles[] = {
         .known_categories = plamo5_categories,
         .known_contrib = contrib,
         .default_timezone = "Asia/Tokyo",
+        .listed = PF_RECORD_NAMES_ESCAPED,
         .edits = plamo6_edits,
     },
     {
@@ -355,6 +357,7 @@ static const struct pf_profile profiles[] = {
         .known_categories = plamo7_categories,
         .known_contrib = contrib,
         .default_timezone = "Asia/Tokyo",
+        .listed = PF_RECORD_NAMES_PLAIN,
         .edits = sysv_edits,
     },
 };

@@ -3,6 +3,7 @@
 #ifndef PF_PROFILE_H
 #define PF_PROFILE_H
 
+#include "record.h"
 #include "textedit.h"
 
 #include <stdbool.h>
@@ -53,6 +54,7 @@ struct pf_profile {
     const char *const *known_contrib;    /* and below contrib/ */
     const char *default_timezone;        /* a name below usr/share/zoneinfo */
     const char *root_password;           /* as pf_rootpassword_read has it; NULL: kept as it is */
+    enum pf_record_names listed;         /* how records list the names of members */
     bool lxc_fstab;                      /* the container has an fstab of its own beside its root */
     const struct pf_edit *edits;         /* in order; ends with one whose path is NULL */
 };

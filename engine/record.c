@@ -13,9 +13,67 @@
 /* Of a path; deeper ones than a package may have come of scripts' names alone. */
 #define MAX_DEPTH (PATH_MAX / 2)
 
-/* Normalises in place: the result is never longer. */
-static int add_file(struct pf_record *record, char *line, struct pf_error *err)
+/* The letters that C has for control characters, and the characters. */
+static const char letters[] = "abtnvfr\\", meant[] = "\a\b\t\n\v\f\r\\";
+
+size_t pf_record_write_name(enum pf_record_names names, const char *stored, char *out)
 {
+    char *end = out;
+    if (names == PF_RECORD_NAMES_PLAIN) {
+        size_t length = strlen(stored);
+        memcpy(out, stored, length);
+        return length;
+    }
+    for (const char *p = stored; *p; p++) {
+        unsigned char byte = (unsigned char)*p;
+        const char *letter = strchr(meant, *p);
+        if (letter) {
+            *end++ = '\\';
+            *end++ = letters[letter - meant];
+        } else if (byte < ' ' || byte > '~') {
+            *end++ = '\\';
+            *end++ = (char)('0' + (byte >> 6));
+            *end++ = (char)('0' + (byte >> 3 & 7));
+            *end++ = (char)('0' + (byte & 7));
+        } else {
+            *end++ = *p;
+        }
+    }
+    return (size_t)(end - out);
+}
+
+static bool is_octal(const char *p, size_t digits)
+{
+    return strspn(p, "01234567") >= digits;
+}
+
+void pf_record_read_name(enum pf_record_names names, char *name)
+{
+    char *end = name;
+    if (names == PF_RECORD_NAMES_PLAIN)
+        return;
+    for (const char *p = name; *p;) {
+        const char *letter = *p == '\\' && p[1] ? strchr(letters, p[1]) : NULL;
+        /* A byte is three digits, none of them all zeros. */
+        bool octal = *p == '\\' && p[1] <= '3' && is_octal(p + 1, 3) && memcmp(p + 1, "000", 3);
+        if (letter) {
+            *end++ = meant[letter - letters];
+            p += 2;
+        } else if (octal) {
+            *end++ = (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0'));
+            p += 4;
+        } else {
+            *end++ = *p++;
+        }
+    }
+    *end = '\0';
+}
+
+/* Unescapes and normalises in place: the result is never longer. */
+static int add_file(struct pf_record *record, char *line, enum pf_record_names names,
+                    struct pf_error *err)
+{
+    pf_record_read_name(names, line);
     size_t length = strlen(line);
     bool folder = line[length - 1] == '/';
     if (length >= PATH_MAX)
@@ -30,7 +88,8 @@ static int add_file(struct pf_record *record, char *line, struct pf_error *err)
     return 0;
 }
 
-static int read_list(struct pf_record *record, char *list, struct pf_error *err)
+static int read_list(struct pf_record *record, char *list, enum pf_record_names names,
+                     struct pf_error *err)
 {
     size_t lines = 1;
     for (const char *p = list; *p; p++)
@@ -45,13 +104,14 @@ static int read_list(struct pf_record *record, char *list, struct pf_error *err)
         line[length] = '\0';
         /* A name may have had a newline at its end. */
         if (length)
-            failed = add_file(record, line, err);
+            failed = add_file(record, line, names, err);
         line = next;
     }
     return failed;
 }
 
-int pf_record_read(const char *text, size_t length, struct pf_record *out, struct pf_error *err)
+int pf_record_read(const char *text, size_t length, enum pf_record_names names,
+                   struct pf_record *out, struct pf_error *err)
 {
     *out = (struct pf_record){0};
     if (memchr(text, '\0', length))
@@ -76,7 +136,7 @@ int pf_record_read(const char *text, size_t length, struct pf_record *out, struc
         return pf_error_set(err, PF_E_CORRUPT, "not a package's record: it names no package");
     *end = '\0';
     out->stem = stem;
-    return read_list(out, files, err);
+    return read_list(out, files, names, err);
 }
 
 void pf_record_end(struct pf_record *record)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* record: reads what installpkg notes of a package: its record, its line in install.log. Pure. */
+/* record: what installpkg notes of a package: its record, its line in install.log. Pure. */
 #ifndef PF_RECORD_H
 #define PF_RECORD_H
 
@@ -7,6 +7,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
+/* How the release's tar prints a member's name into a file list. */
+enum pf_record_names {
+    PF_RECORD_NAMES_PLAIN,   /* busybox: the bytes themselves */
+    PF_RECORD_NAMES_ESCAPED, /* GNU tar in the C locale: "\\\\", "\\n", "\\ooo" */
+};
+
+/* What one byte of a name takes at the most. */
+#define PF_RECORD_ESCAPE_MAX 4
 
 /* One thing that a package brought. */
 struct pf_record_file {
@@ -22,11 +31,20 @@ struct pf_record {
     size_t count;
 };
 
+/* Writes a member's name as a file list has it to `out`, which has room for PF_RECORD_ESCAPE_MAX
+   times its length. Returns how many bytes that were; none is added to end it. (GNU tar manual,
+   "Quoting Member Names", style "escape".) */
+size_t pf_record_write_name(enum pf_record_names names, const char *stored, char *out);
+
 /* Reads a file of var/log/packages as pf_pkgdb_record writes it. PF_E_CORRUPT for a text without
    those two parts, with a NUL byte, or with a path that is absolute, has a "..", or is too long.
    The caller ends *out with pf_record_end, also after an error. */
-int pf_record_read(const char *text, size_t length, struct pf_record *out, struct pf_error *err);
+int pf_record_read(const char *text, size_t length, enum pf_record_names names,
+                   struct pf_record *out, struct pf_error *err);
 void pf_record_end(struct pf_record *record);
+
+/* Takes the escapes out of a listed name, in place. */
+void pf_record_read_name(enum pf_record_names names, char *name);
 
 /* Does a line of install.log ("i DATE: STEM", without its newline) tell of an installation? Then
  *stem points into it. */

@@ -107,12 +107,14 @@ static int begin_install(struct pf_run *run, bool remove_corrupt, char **locatio
         *location = NULL;
         return pf_error_memory(err);
     }
+    struct pf_stage_limits limits = pf_run_stage_limits(&s->limits);
+    limits.listed = s->profile->listed;
     struct pf_staging_settings staging = {
         .manifest = &run->manifest,
         .folder_fd = run->folder_fd,
         .work_fd = run->work_fd,
         .jobs = s->jobs == 1 ? 0 : s->jobs,
-        .limits = pf_run_stage_limits(&s->limits),
+        .limits = limits,
         .events = build->events,
         .stop = build->stop,
     };
@@ -129,6 +131,7 @@ static int begin_install(struct pf_run *run, bool remove_corrupt, char **locatio
         .packed_bytes = packed_bytes(run),
         .skip_corrupt = s->skip_corrupt,
         .remove_corrupt = remove_corrupt,
+        .listed = s->profile->listed,
         .no_sandbox = s->no_sandbox,
         .events = build->events,
         .stop = build->stop,

@@ -53,12 +53,11 @@ static int owner_error(struct stage *s, const struct pf_node *node, const char *
     return system_error(s, member);
 }
 
-/* One line of the record's file list. A newline in a name would forge a line: it is written as \n.
- */
+/* One line of the record's file list. */
 static int list_member(struct stage *s, const char *stored)
 {
     struct pf_staged *out = s->out;
-    size_t most = 2 * strlen(stored) + 2;
+    size_t most = PF_RECORD_ESCAPE_MAX * strlen(stored) + 2;
     if (out->file_list_length + most > s->list_capacity) {
         size_t capacity = s->list_capacity * 2 + most + 4096;
         char *grown = realloc(out->file_list, capacity);
@@ -68,11 +67,7 @@ static int list_member(struct stage *s, const char *stored)
         s->list_capacity = capacity;
     }
     char *end = out->file_list + out->file_list_length;
-    for (const char *p = stored; *p; p++) {
-        if (*p == '\n')
-            *end++ = '\\';
-        *end++ = *p == '\n' ? 'n' : *p;
-    }
+    end += pf_record_write_name(s->limits->listed, stored, end);
     *end++ = '\n';
     *end = '\0';
     out->file_list_length = (size_t)(end - out->file_list);

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "members.h"
 #include "pkgname.h"
+#include "record.h"
 
 #include <locale.h>
 #include <stdatomic.h>
@@ -24,8 +25,9 @@ struct pf_stage_limits {
     uint64_t text_bytes;  /* member names of one package, together */
     uint64_t sparse_free; /* a file of more bytes than were stored may be this much larger */
     bool inherits;        /* see pf_fs_inherits, of the folder that the packages are staged in */
-    locale_t names;       /* see pf_tarread_locale; 0: one is made for each package */
-    const atomic_bool *cancel; /* may be NULL; set: staging stops with PF_E_CANCELLED */
+    enum pf_record_names listed; /* how the file list has the names of members */
+    locale_t names;              /* see pf_tarread_locale; 0: one is made for each package */
+    const atomic_bool *cancel;   /* may be NULL; set: staging stops with PF_E_CANCELLED */
 };
 
 #define PF_STAGE_LIMITS_DEFAULT                                                                    \
@@ -51,7 +53,7 @@ struct pf_staged {
     struct pf_pkgname name;
     int dir_fd;                /* its tree; -1: it has no files */
     struct pf_members members; /* what is in the tree, in archive order */
-    char *file_list;           /* member names as stored, a line each, for the record */
+    char *file_list;           /* the members' names, a line each, for the record */
     size_t file_list_length;
     struct pf_control_file *controls;
     size_t control_count;

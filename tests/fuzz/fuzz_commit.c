@@ -40,7 +40,7 @@ static bool install(int inside_fd, const char *staging, struct pf_commit *commit
    gives it an owner and a mode, as it should. */
 static void run(int inside_fd, void *ctx)
 {
-    struct pf_commit *commit = pf_commit_new(inside_fd);
+    struct pf_commit *commit = pf_commit_new(inside_fd, PF_RECORD_NAMES_PLAIN);
     struct pf_error err = {0};
     fuzz_require(commit);
     small_root_make(inside_fd);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A package's record, and the same bytes as lines of install.log. Promises: every path is one below
-   the root, normalised; a stem is a plain name; a line's stem lies within the line. */
+   the root, normalised; a stem is a plain name; a line's stem lies within the line; an escaped name
+   is one printable line and gives the name back. */
 #include "fuzz.h"
 
 #include "record.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void check_path(const char *path)
@@ -36,13 +38,27 @@ static void check_log(const char *text, size_t size)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* What tar prints of a name is one line, and gives the name back. */
+static void check_name(const char *name)
+{
+    size_t most = strlen(name) * PF_RECORD_ESCAPE_MAX;
+    char *listed = malloc(most + 1);
+    fuzz_require(listed != NULL);
+    size_t length = pf_record_write_name(PF_RECORD_NAMES_ESCAPED, name, listed);
+    fuzz_require(length <= most);
+    listed[length] = '\0';
+    for (const char *p = listed; *p; p++)
+        fuzz_require(*p >= ' ' && *p <= '~');
+    pf_record_read_name(PF_RECORD_NAMES_ESCAPED, listed);
+    fuzz_require(strcmp(listed, name) == 0);
+    free(listed);
+}
+
+static void check_record(const char *text, size_t size, enum pf_record_names names)
 {
     struct pf_record record;
     struct pf_error err = {0};
-    char *text = fuzz_text(data, size);
-    check_log(text, size);
-    int status = pf_record_read(text, size, &record, &err);
+    int status = pf_record_read(text, size, names, &record, &err);
     fuzz_require(status == 0 || status == PF_E_CORRUPT);
     if (status == 0) {
         fuzz_require(*record.stem && !strchr(record.stem, '/') && !strchr(record.stem, '\n'));
@@ -52,6 +68,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     pf_record_end(&record);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = fuzz_text(data, size);
+    check_log(text, size);
+    check_name(text);
+    check_record(text, size, PF_RECORD_NAMES_PLAIN);
+    check_record(text, size, PF_RECORD_NAMES_ESCAPED);
     free(text);
     return 0;
 }

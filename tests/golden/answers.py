@@ -333,7 +333,7 @@ class Verify(AnswersTest):
         self.assertEqual(answer["packages"], len(cached_in_order(packages)))
         self.assertGreater(answer["compared"], 200)
         run = self.of_release("verify", f"{folder}/root")
-        self.assertRegex(run.output, r"^91 packages read, \d+ paths looked at, \d+ compared with their packages: "
+        self.assertRegex(run.output, r"^92 packages read, \d+ paths looked at, \d+ compared with their packages: "
                                      r"0 damaged, \d+ changed by scripts or configuration\n$")
         self.assertEqual(self.of_release("verify", f"{folder}/root", "-q").output, "")
         # The same with one worker as with many.
@@ -418,6 +418,31 @@ class Verify(AnswersTest):
         os.unlink(manifest)
         run = self.of_release("verify", "-v", cache=cache, status=PACKAGE)
         self.assertIn("it has no manifest", run.output)
+
+
+class EscapedRecords(AnswersTest):
+    """Before 7.x records have names as GNU tar prints them in the C locale."""
+
+    NAMES = {"usr/share/doc/日本語/はじめに.txt": "utf8names", "usr/share/odd names/back\\slash": "oddnames",
+             "usr/share/raw/\x1b[31mred\x7f": "rawnames", "usr/share/raw/\\101 is no A": "rawnames",
+             "usr/share/raw/a\tfolder\\/日本語": "rawnames",
+             "usr/share/raw/high-" + bytes(range(128, 256)).decode("utf-8", "surrogateescape"): "rawnames"}
+
+    def test_old_release(self):
+        cache, root = f"{folder}/cache-6", f"{folder}/root-6"
+        for path in (cache, root):
+            self.addCleanup(shutil.rmtree, path, ignore_errors=True)
+        of_old = ("--release", "6.x", "--cache", cache)
+        self.run_tool("build", root, "--no-configure", "--mirror", f"file://{given.mirror}", *of_old, "--categories", "01_minimum", "--add", "")
+        found = json.loads(self.run_tool("owners", "--root", root, *of_old, "--json", *self.NAMES).output)["paths"]
+        self.assertEqual([(text_of(answer["path"]), text_of(answer["owner"]), answer["present"]) for answer in found],
+                         [(path, f"{package}-1.0-noarch-B1", True) for path, package in self.NAMES.items()])
+        answer = json.loads(self.run_tool("verify", root, *of_old, "--json").output)
+        self.assertEqual(answer["damaged"], 0)
+        with open(f"{root}/{next(iter(self.NAMES))}", "a") as stream:
+            stream.write("more\n")
+        answer = json.loads(self.run_tool("verify", root, *of_old, "--json", status=PACKAGE).output)
+        self.assertEqual([text_of(f["subject"]) for f in answer["findings"] if f["damaged"]], [next(iter(self.NAMES))])
 
 
 class Doctor(AnswersTest):

@@ -18,7 +18,7 @@ static int begin(void **state)
     temp_begin(&temp);
     put_file(temp.fd, "outside/sentinel", "kept");
     root = open_folder(temp.fd, "root");
-    commit = pf_commit_new(root);
+    commit = pf_commit_new(root, PF_RECORD_NAMES_PLAIN);
     assert_non_null(commit);
     number = 0;
     return 0;
@@ -230,6 +230,18 @@ static void names_the_package_that_brought_the_other(void **state)
     CONFLICT("(package first brought it)", {.name = "opt/full", .data = "x"});
 }
 
+/* Its record has the name as the release's tar printed it. */
+static void names_it_where_records_have_escapes(void **state)
+{
+    (void)state;
+    pf_commit_free(commit);
+    commit = pf_commit_new(root, PF_RECORD_NAMES_ESCAPED);
+    INSTALL({.name = "var/log/packages/first",
+             .data = "PACKAGE NAME:     first\nFILE LIST:\nusr/\\346\\227\\245\\\\\n"});
+    INSTALL({.name = "usr/日\\", .data = "x"});
+    CONFLICT("(package first brought it)", {.name = "usr/日\\/", .type = '5'});
+}
+
 static void refuses_loops_of_links(void **state)
 {
     (void)state;
@@ -341,6 +353,7 @@ static const struct CMUnitTest tests[] = {
     test(a_dangling_link_is_no_folder),
     test(refuses_a_file_over_a_folder_and_a_folder_over_a_file),
     test(names_the_package_that_brought_the_other),
+    test(names_it_where_records_have_escapes),
     test(refuses_loops_of_links),
     test(refuses_them_also_beside_links),
     test(keeps_the_order_where_members_meet),

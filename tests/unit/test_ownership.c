@@ -38,7 +38,8 @@ static void log_packages(const struct temp *temp, const char *names)
 static void begin(struct root *root)
 {
     struct pf_error err = {0};
-    assert_ok(pf_installed_read(root->temp.fd, NULL, &root->installed, &err), &err);
+    assert_ok(pf_installed_read(root->temp.fd, PF_RECORD_NAMES_PLAIN, NULL, &root->installed, &err),
+              &err);
     assert_ok(pf_ownership_new(root->temp.fd, &root->installed, NULL, &root->ownership, &err),
               &err);
 }
@@ -159,10 +160,12 @@ static void no_records(void **state)
     struct pf_installed installed;
     struct pf_error err = {0};
     temp_begin(&temp);
-    assert_code(pf_installed_read(temp.fd, NULL, &installed, &err), PF_E_ABSENT, &err);
+    assert_code(pf_installed_read(temp.fd, PF_RECORD_NAMES_PLAIN, NULL, &installed, &err),
+                PF_E_ABSENT, &err);
     pf_installed_end(&installed);
     put_file(temp.fd, "var/log/packages/bad", "no record\n");
-    assert_code(pf_installed_read(temp.fd, NULL, &installed, &err), PF_E_CORRUPT, &err);
+    assert_code(pf_installed_read(temp.fd, PF_RECORD_NAMES_PLAIN, NULL, &installed, &err),
+                PF_E_CORRUPT, &err);
     assert_contains(err.text, "var/log/packages/bad");
     pf_installed_end(&installed);
     temp_end(&temp);

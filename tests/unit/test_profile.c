@@ -205,6 +205,16 @@ static void edits_inittab_as_the_template_does(void **state)
 }
 
 /* Each network setting of a release has its counterpart, so that one of them is always written. */
+/* Up to 6.x GNU tar printed them in the C locale, since 7.x busybox. */
+static void lists_names_as_the_tar_of_the_release(void **state)
+{
+    (void)state;
+    assert_int_equal(pf_profile_find("5.3")->listed, PF_RECORD_NAMES_ESCAPED);
+    assert_int_equal(pf_profile_find("6.x")->listed, PF_RECORD_NAMES_ESCAPED);
+    assert_int_equal(pf_profile_find("7.x")->listed, PF_RECORD_NAMES_PLAIN);
+    assert_int_equal(pf_profile_find("8.x")->listed, PF_RECORD_NAMES_PLAIN);
+}
+
 static void has_an_edit_for_each_kind_of_network(void **state)
 {
     (void)state;
@@ -225,6 +235,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(has_the_defaults_of_the_older_releases),
     cmocka_unit_test(knows_the_folders_of_each_release),
     cmocka_unit_test(finds_nothing_for_nonsense),
+    cmocka_unit_test(lists_names_as_the_tar_of_the_release),
     cmocka_unit_test(has_an_edit_for_each_kind_of_network),
     cmocka_unit_test(removes_what_the_template_removes),
     cmocka_unit_test(writes_what_the_template_writes),

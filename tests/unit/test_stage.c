@@ -181,17 +181,28 @@ static void names_do_not_depend_on_the_locale(void **state)
     setlocale(LC_ALL, "C");
 }
 
-/* A newline in a name must not forge a line of the record. */
-static void a_name_is_one_line(void **state)
+/* As the tar of each release prints them: facts 3.4. */
+static void lists_names_as_the_release_does(void **state)
 {
     (void)state;
-    stage((struct tar_member[]){{.name = "a\nb", .data = "1"}, {.name = "c", .data = "2"}, {0}});
-    assert_file(staged->dir_fd, "a\nb", "1");
-    size_t lines = 0;
-    for (const char *p = staged->file_list; *p; p++)
-        lines += *p == '\n';
-    assert_int_equal(lines, 2);
-    assert_contains(staged->file_list, "\nc\n");
+    static const char *const wanted[] = {
+        [PF_RECORD_NAMES_PLAIN] = "a\nb\nback\\slash\n日\n",
+        [PF_RECORD_NAMES_ESCAPED] = "a\\nb\nback\\\\slash\n\\346\\227\\245\n",
+    };
+    tar_of(&tar, (struct tar_member[]){{.name = "a\nb", .data = "1"},
+                                       {.name = "back\\slash", .data = "2"},
+                                       {.name = "日", .data = "3"},
+                                       {0}});
+    for (int i = 0; i < 2; i++) {
+        struct pf_stage_limits limits = PF_STAGE_LIMITS_DEFAULT;
+        limits.listed = (enum pf_record_names)i;
+        const char *folder = i ? "escaped" : "plain";
+        assert_ok(stage_tar(temp.fd, FILE_NAME, folder, &tar, &limits, &staged, &err), &err);
+        assert_file(staged->dir_fd, "a\nb", "1");
+        check_list(wanted[i]);
+        pf_staged_free(staged);
+        staged = NULL;
+    }
 }
 
 static void the_last_of_two_members_counts(void **state)
@@ -346,7 +357,7 @@ static const struct CMUnitTest tests[] = {
     test(normalises_names_but_records_them_as_stored),
     test(reads_long_names),
     test(names_do_not_depend_on_the_locale),
-    test(a_name_is_one_line),
+    test(lists_names_as_the_release_does),
     test(the_last_of_two_members_counts),
     test(links_hard),
     test(keeps_holes),
