@@ -13,7 +13,8 @@
 static const char help[] =
     "Usage: plamo-fast diff A B [OPTIONS]\n"
     "Compare two roots (types, modes, owners, sizes, contents, links, devices; not times), or two\n"
-    "lockfiles. A line each: + only B has it, - only A has it, ! they differ.\n"
+    "lockfiles. A line each: + only B has it, - only A has it, ! they differ; ? not compared, as\n"
+    "a pseudo file system (/proc, tmpfs) is mounted there, which is no difference.\n"
     "Exit status, as diff(1) has it: 0 the same, 1 different, 2 a failure or wrong usage.\n"
     "Example: plamo-fast diff /srv/web1 /srv/web2 --json\n"
     "\n"
@@ -32,7 +33,8 @@ static const struct option long_options[] = {
 
 /* Where differences go. */
 struct output {
-    json_t *list; /* NULL: lines are printed */
+    json_t *list;    /* NULL: lines are printed */
+    json_t *mounted; /* with `list`: paths that were not compared */
     bool any;
 };
 
@@ -121,6 +123,13 @@ static void print_difference(const struct pf_difference *d)
     putchar('\n');
 }
 
+static void print_mounted(const struct pf_difference *d)
+{
+    fputs("? ", stdout);
+    line_escape(stdout, d->path);
+    printf(": %s\n", _("not compared: a pseudo file system is mounted there"));
+}
+
 static json_t *entry_json(const struct pf_entry *entry)
 {
     char mode[8];
@@ -153,10 +162,16 @@ static json_t *difference_json(const struct pf_difference *d)
 static int on_difference(void *ctx, const struct pf_difference *difference)
 {
     struct output *output = ctx;
-    output->any = true;
+    bool mounted = difference->what == PF_DIFFERS_MOUNTED;
+    output->any = output->any || !mounted;
+    if (output->list && mounted)
+        return json_array_append_new(output->mounted, json_text(difference->path)) < 0;
     if (output->list)
         return json_array_append_new(output->list, difference_json(difference)) < 0;
-    print_difference(difference);
+    if (mounted)
+        print_mounted(difference);
+    else
+        print_difference(difference);
     return 0;
 }
 
@@ -193,17 +208,19 @@ static int on_lock_difference(void *ctx, const struct pf_lock_difference *d)
 static int compare(const char *a, const char *b, bool json)
 {
     struct pf_error err = {0};
-    struct output output = {.list = json ? json_array() : NULL};
+    struct output output = {.list = json ? json_array() : NULL,
+                            .mounted = json ? json_array() : NULL};
     int result = pf_engine_diff(a, b, on_difference, on_lock_difference, &output, &err);
     if (result < 0) {
         report_failure(&err, 0);
     } else if (json) {
-        json_t *whole =
-            result ? NULL
-                   : json_pack("{s:i, s:O}", "plamo-fast-diff", 1, "differences", output.list);
+        json_t *whole = result ? NULL
+                               : json_pack("{s:i, s:O, s:O}", "plamo-fast-diff", 1, "differences",
+                                           output.list, "mounted", output.mounted);
         result = json_print(whole);
     }
     json_decref(output.list);
+    json_decref(output.mounted);
     if (result || command_flush(EXIT_DONE))
         return EXIT_TROUBLE;
     return output.any ? EXIT_DIFFERENT : EXIT_DONE;

@@ -13,8 +13,10 @@ static const char help[] =
     "Usage: plamo-fast verify [ROOT] [OPTIONS]\n"
     "Check that all is as it was stored. Without ROOT: the cached packages, read to the end, and\n"
     "the cached root. With ROOT: that everything its records list is there, and like the packages\n"
-    "that the cache has: mode, owner, content. What scripts or configuration may have changed is\n"
-    "no damage, and told with -v. 4 where anything is damaged.\n"
+    "that the cache has: mode, owner, content. What scripts or configuration may have changed, "
+    "and\n"
+    "what a running container has mounted there, is no damage, and told with -v. 4 where anything\n"
+    "is damaged.\n"
     "Example: plamo-fast verify /var/lib/lxc/web1/rootfs --release 8.x\n"
     "\n"
     "      --json          one JSON object\n";

@@ -50,6 +50,9 @@ enum pf_difference_what {
     PF_DIFFERS_CONTENT = 64,
     PF_DIFFERS_TARGET = 128,
     PF_DIFFERS_DEVICE = 256,
+    /* Alone, and no difference: a pseudo file system is mounted there in one of the roots, as
+       running containers have them, and nothing there was compared. */
+    PF_DIFFERS_MOUNTED = 512,
 };
 
 struct pf_entry {

@@ -2,6 +2,7 @@
 #include "answers.h"
 
 #include "changes.h"
+#include "configured.h"
 #include "fs.h"
 #include "installed.h"
 #include "lock.h"
@@ -61,7 +62,7 @@ int pf_records_owners(struct pf_records *records, const char *path, struct pf_ow
 {
     int failed = pf_ownership_find(records->ownership, path, out, err);
     if (!failed)
-        out->configured = pf_verify_is_configured(records->profile, out->path);
+        out->configured = pf_configured_touches(records->profile, out->path);
     return failed;
 }
 

@@ -43,11 +43,12 @@ void pf_ownership_free(struct pf_ownership *o)
     free(o);
 }
 
-const char *pf_ownership_scripted_by(const struct pf_ownership *o, const char *path)
+const char *pf_ownership_scripted_by(const struct pf_ownership *o, const char *path, bool gone)
 {
     for (size_t i = o->tree.installed->count; *path && i-- > 0;) {
         const struct pf_installed_package *package = &o->tree.installed->packages[i];
-        if (package->needs_shell && pf_scriptwords_name(package->script, path))
+        if (package->needs_shell && (!gone || pf_scriptwords_removes(package->script)) &&
+            pf_scriptwords_name(package->script, path))
             return package->record.stem;
     }
     return NULL;
@@ -99,7 +100,7 @@ int pf_ownership_find(struct pf_ownership *o, const char *path, struct pf_owned 
     if (!failed)
         failed = show(o, node, out, err);
     if (!failed && (!out->winner || !out->present))
-        out->scripted_by = pf_ownership_scripted_by(o, o->path);
+        out->scripted_by = pf_ownership_scripted_by(o, o->path, !out->present);
     return failed;
 }
 

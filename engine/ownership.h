@@ -44,7 +44,9 @@ int pf_ownership_each_overlap(struct pf_ownership *ownership, pf_owned_fn fn, vo
                               struct pf_error *err);
 
 /* The stem of the last package whose script needs a shell and names the path, as
-   pf_scriptwords_name has it; NULL: none. */
-const char *pf_ownership_scripted_by(const struct pf_ownership *ownership, const char *path);
+   pf_scriptwords_name has it; NULL: none. gone: only a script that can remove or move something
+   counts. */
+const char *pf_ownership_scripted_by(const struct pf_ownership *ownership, const char *path,
+                                     bool gone);
 
 #endif

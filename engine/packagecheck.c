@@ -185,9 +185,16 @@ static int add_finding(struct reading *r, const char *path, unsigned what,
         return 0;
     if (pf_array_room(&out->findings, out->count, sizeof *out->findings) < 0)
         return pf_error_memory(r->err);
-    struct pf_packagecheck_finding finding = {.path = strdup(path)};
-    if (!finding.path || describe(what, there, wanted, &finding.text) < 0) {
+    struct pf_packagecheck_finding finding = {.path = strdup(path),
+                                              .what = what,
+                                              .there = *there,
+                                              .target = NULL};
+    if (there->target)
+        finding.there.target = finding.target = strdup(there->target);
+    if (!finding.path || (there->target && !finding.target) ||
+        describe(what, there, wanted, &finding.text) < 0) {
         free(finding.path);
+        free(finding.target);
         return pf_error_memory(r->err);
     }
     out->findings[out->count++] = finding;
@@ -336,6 +343,7 @@ void pf_packagecheck_end(struct pf_packagecheck_result *result)
     for (size_t i = 0; i < result->count; i++) {
         free(result->findings[i].path);
         free(result->findings[i].text);
+        free(result->findings[i].target);
     }
     free(result->findings);
     *result = (struct pf_packagecheck_result){0};

@@ -24,7 +24,10 @@ struct pf_packagecheck {
 
 struct pf_packagecheck_finding {
     char *path;
-    char *text;
+    char *text;            /* NULL: a later member of the same name made it void */
+    unsigned what;         /* enum pf_difference_what */
+    struct pf_entry there; /* what the root has */
+    char *target;          /* there.target, where that is a link */
 };
 
 /* Zero-initialise it. */

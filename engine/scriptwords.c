@@ -129,3 +129,29 @@ bool pf_scriptwords_name(const char *script, const char *path)
     }
     return false;
 }
+
+static bool is_remover(const char *word, size_t length)
+{
+    static const char *const commands[] = {"rm", "mv", "rmdir", "unlink", "rename", "find"};
+    const char *slash = memrchr(word, '/', length);
+    const char *name = slash ? slash + 1 : word;
+    length -= (size_t)(name - word);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strlen(commands[i]) == length && memcmp(commands[i], name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool pf_scriptwords_removes(const char *script)
+{
+    for (const char *p = script; *p; p += *p != '\0') {
+        size_t length = 0;
+        while (!ends_word(p[length]))
+            length++;
+        if (is_remover(p, length))
+            return true;
+        p += length;
+    }
+    return false;
+}

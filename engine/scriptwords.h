@@ -11,4 +11,7 @@
    guess to both sides: what a script makes of its words only a shell knows. */
 bool pf_scriptwords_name(const char *script, const char *path);
 
+/* Does the script use a command that takes a name away: rm, mv and their like, by whatever path? */
+bool pf_scriptwords_removes(const char *script);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "array.h"
 #include "fs.h"
+#include "livemount.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@ struct walk {
     const atomic_bool *stop;
     struct pf_error *err;
     char *pieces; /* two of PIECE_BYTES */
+    struct pf_livemount a_mount, b_mount;
     char path[PATH_MAX];
     size_t length; /* of path */
 };
@@ -133,15 +135,16 @@ static int open_file(int dir_fd, const char *name)
     return openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-/* 1: two files of the same size have another content; 0; or a code. */
+/* 1: two files of the same size have another content; 0; or a code. One that is gone by now has
+   none. */
 static int contents_differ(const struct walk *w, int a_fd, int b_fd, const char *name)
 {
     pf_auto_fd int a = open_file(a_fd, name);
     if (a < 0)
-        return system_error(w, "first");
+        return errno == ENOENT ? 1 : system_error(w, "first");
     pf_auto_fd int b = open_file(b_fd, name);
     if (b < 0)
-        return system_error(w, "second");
+        return errno == ENOENT ? 1 : system_error(w, "second");
     for (;;) {
         if (w->stop && atomic_load(w->stop))
             return pf_error_set(w->err, PF_E_CANCELLED, "stopped");
@@ -197,9 +200,21 @@ static int descend(struct walk *w, int a_fd, int b_fd, const char *name, unsigne
                             MAX_DEPTH);
     pf_auto_fd int a = openat(a_fd, name, flags);
     if (a < 0)
-        return system_error(w, "first");
+        return errno == ENOENT ? 0 : system_error(w, "first");
     pf_auto_fd int b = openat(b_fd, name, flags);
-    return b < 0 ? system_error(w, "second") : compare_folders(w, a, b, depth + 1);
+    if (b < 0)
+        return errno == ENOENT ? 0 : system_error(w, "second");
+    return compare_folders(w, a, b, depth + 1);
+}
+
+static int only_one(struct walk *w, int fd, const char *name, bool added)
+{
+    char target[PATH_MAX];
+    struct pf_entry entry;
+    if (pf_treediff_entry(fd, name, &entry, target) < 0)
+        return errno == ENOENT ? 0 : system_error(w, added ? "second" : "first");
+    return added ? tell(w, PF_DIFFERS_ADDED, NULL, &entry)
+                 : tell(w, PF_DIFFERS_REMOVED, &entry, NULL);
 }
 
 static int compare_entries(struct walk *w, int a_fd, int b_fd, const char *name, unsigned depth)
@@ -207,9 +222,9 @@ static int compare_entries(struct walk *w, int a_fd, int b_fd, const char *name,
     char targets[2][PATH_MAX];
     struct pf_entry a, b;
     if (pf_treediff_entry(a_fd, name, &a, targets[0]) < 0)
-        return system_error(w, "first");
+        return errno == ENOENT ? only_one(w, b_fd, name, true) : system_error(w, "first");
     if (pf_treediff_entry(b_fd, name, &b, targets[1]) < 0)
-        return system_error(w, "second");
+        return errno == ENOENT ? tell(w, PF_DIFFERS_REMOVED, &a, NULL) : system_error(w, "second");
     unsigned what = pf_treediff_compare(&a, &b);
     bool same_kind = !(what & PF_DIFFERS_TYPE);
     if (same_kind && S_ISREG(a.mode) && a.size_bytes == b.size_bytes) {
@@ -218,18 +233,11 @@ static int compare_entries(struct walk *w, int a_fd, int b_fd, const char *name,
             return differ;
         what |= differ ? PF_DIFFERS_CONTENT : 0;
     }
+    if ((what || S_ISDIR(a.mode)) && (pf_livemount_covers(&w->a_mount, a_fd, name) ||
+                                      pf_livemount_covers(&w->b_mount, b_fd, name)))
+        return tell(w, PF_DIFFERS_MOUNTED, &a, &b);
     int status = what ? tell(w, what, &a, &b) : 0;
     return status || !same_kind || !S_ISDIR(a.mode) ? status : descend(w, a_fd, b_fd, name, depth);
-}
-
-static int only_one(struct walk *w, int fd, const char *name, bool added)
-{
-    char target[PATH_MAX];
-    struct pf_entry entry;
-    if (pf_treediff_entry(fd, name, &entry, target) < 0)
-        return system_error(w, added ? "second" : "first");
-    return added ? tell(w, PF_DIFFERS_ADDED, NULL, &entry)
-                 : tell(w, PF_DIFFERS_REMOVED, &entry, NULL);
 }
 
 static int merge(struct walk *w, int a_fd, int b_fd, const struct names *a, const struct names *b,
@@ -277,6 +285,10 @@ int pf_treediff(int a_fd, int b_fd, pf_difference_fn fn, void *ctx, const atomic
     if (pf_treediff_entry(a_fd, "", &a, target) < 0)
         return system_error(&w, "first");
     if (pf_treediff_entry(b_fd, "", &b, target) < 0)
+        return system_error(&w, "second");
+    if (pf_livemount_init(&w.a_mount, a_fd) < 0)
+        return system_error(&w, "first");
+    if (pf_livemount_init(&w.b_mount, b_fd) < 0)
         return system_error(&w, "second");
     w.pieces = malloc(2 * PIECE_BYTES);
     if (!w.pieces)

@@ -11,8 +11,10 @@
 
 /* Calls fn for every path at which the two trees differ, sorted within each folder; what only one
    has is told once, and not what is below it. Times and the inodes that hard links share are not
-   compared. No link is followed, no device or fifo opened, and neither tree changed. PF_E_LIMIT
-   where folders are nested deeper than a package's may be. stop may be NULL. */
+   compared, nor what a pseudo file system (pf_livemount_covers) hides in either: its path is told
+   as PF_DIFFERS_MOUNTED. In a running root a name may come or go meanwhile, which is no error. No
+   link is followed, no device or fifo opened, and neither tree changed. PF_E_LIMIT where folders
+   are nested deeper than a package's may be. stop may be NULL. */
 int pf_treediff(int a_fd, int b_fd, pf_difference_fn fn, void *ctx, const atomic_bool *stop,
                 struct pf_error *err);
 

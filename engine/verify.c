@@ -2,7 +2,9 @@
 #include "verify.h"
 
 #include "array.h"
+#include "configured.h"
 #include "fs.h"
+#include "livemount.h"
 #include "message.h"
 #include "names.h"
 #include "packagecheck.h"
@@ -36,27 +38,10 @@ struct run {
     struct pf_verified *result;
     struct pf_manifest manifest;
     struct pf_packagecheck check;
+    struct pf_livemount mount; /* of the root */
     int folder_fd;
     struct pf_error *err;
 };
-
-bool pf_verify_is_configured(const struct pf_profile *profile, const char *path)
-{
-    /* Accounts are the user's from the first day on. */
-    static const char *const always[] = {"etc/passwd", "etc/shadow", "etc/group"};
-    for (size_t i = 0; i < sizeof always / sizeof *always; i++) {
-        if (strcmp(path, always[i]) == 0)
-            return true;
-    }
-    for (const struct pf_edit *edit = profile ? profile->edits : NULL; edit && edit->path; edit++) {
-        bool of_program = edit->kind == PF_EDIT_RUN || edit->kind == PF_EDIT_GENERATE;
-        if ((!of_program && strcmp(edit->path, path) == 0) ||
-            (edit->makes && strcmp(edit->makes, path) == 0) ||
-            (edit->kind == PF_EDIT_RENAME && strcmp(edit->text, path) == 0))
-            return true;
-    }
-    return false;
-}
 
 static int tell(struct run *r, const struct pf_finding *finding)
 {
@@ -67,13 +52,20 @@ static int tell(struct run *r, const struct pf_finding *finding)
     return r->verify->fn(r->verify->ctx, finding);
 }
 
-/* Of a path of the root: perhaps a script or configuration did it. */
-static int tell_of_root(struct run *r, const char *path, const char *package, const char *text)
+/* Of a path of the root that differs in `what`: perhaps a script, configuration or a running
+   container did it. */
+static int tell_of_root(struct run *r, const struct pf_finding *found, unsigned what,
+                        const struct pf_entry *there)
 {
     char reason[NAME_MAX + 64];
-    const char *script = pf_ownership_scripted_by(r->verify->ownership, path);
-    struct pf_finding finding = {.subject = path, .package = package, .text = text};
-    if (pf_verify_is_configured(r->verify->profile, path)) {
+    const struct pf_verify *verify = r->verify;
+    struct pf_finding finding = *found;
+    const char *path = finding.subject;
+    const char *script =
+        pf_ownership_scripted_by(verify->ownership, path, what & PF_DIFFERS_REMOVED);
+    if (pf_livemount_covers_path(&r->mount, verify->root_fd, path)) {
+        finding.reason = pf_message(N_("a pseudo file system is mounted there"));
+    } else if (pf_configured_explains(verify->profile, verify->root_fd, path, what, there)) {
         finding.reason = pf_message(N_("configuring a container changes it"));
     } else if (script) {
         snprintf(reason, sizeof reason, pf_message(N_("the script of %s names it")), script);
@@ -82,20 +74,25 @@ static int tell_of_root(struct run *r, const char *path, const char *package, co
     return tell(r, &finding);
 }
 
-static const char *wrong_kind(const struct pf_claim *winner, const struct pf_entry *there)
+static unsigned wrong_kind(const struct pf_claim *winner, const struct pf_entry *there,
+                           const char **text)
 {
     switch (winner->kind) {
     case PF_CLAIM_FOLDER:
-        return S_ISDIR(there->mode) ? NULL : N_("something else instead of a folder");
+        *text = N_("something else instead of a folder");
+        return S_ISDIR(there->mode) ? 0 : PF_DIFFERS_TYPE;
     case PF_CLAIM_FILE:
-        return S_ISDIR(there->mode) ? N_("a folder instead of a file") : NULL;
+        *text = N_("a folder instead of a file");
+        return S_ISDIR(there->mode) ? PF_DIFFERS_TYPE : 0;
     case PF_CLAIM_LINK:
-        if (!there->target)
-            return N_("something else instead of a link");
-        return strcmp(there->target, winner->target) == 0 ? NULL
-                                                          : N_("a link that leads elsewhere");
+        if (!there->target) {
+            *text = N_("something else instead of a link");
+            return PF_DIFFERS_TYPE;
+        }
+        *text = N_("a link that leads elsewhere");
+        return strcmp(there->target, winner->target) == 0 ? 0 : PF_DIFFERS_TARGET;
     }
-    return NULL;
+    return 0;
 }
 
 /* One path that stands by the records. */
@@ -108,8 +105,11 @@ static int check_path(void *ctx, const struct pf_owned *owned)
     if (stop && atomic_load(stop))
         return pf_error_set(r->err, PF_E_CANCELLED, "stopped");
     r->result->files++;
-    if (!owned->present)
-        return tell_of_root(r, owned->path, owned->winner->package, pf_message(N_("missing")));
+    struct pf_finding finding = {.subject = owned->path, .package = owned->winner->package};
+    if (!owned->present) {
+        finding.text = pf_message(N_("missing"));
+        return tell_of_root(r, &finding, PF_DIFFERS_REMOVED, NULL);
+    }
     if (*owned->path == '\0')
         return 0;
     const char *slash = strrchr(owned->path, '/');
@@ -118,8 +118,12 @@ static int check_path(void *ctx, const struct pf_owned *owned)
     pf_auto_fd int fd = pf_resolve_beneath(r->verify->root_fd, path, O_PATH | O_DIRECTORY, 0);
     if (fd < 0 || pf_treediff_entry(fd, slash ? slash + 1 : owned->path, &there, target) < 0)
         return errno == ENOENT ? 0 : pf_error_errno(r->err, "%s", owned->path);
-    const char *text = wrong_kind(owned->winner, &there);
-    return text ? tell_of_root(r, owned->path, owned->winner->package, pf_message(text)) : 0;
+    const char *text;
+    unsigned what = wrong_kind(owned->winner, &there, &text);
+    if (!what)
+        return 0;
+    finding.text = pf_message(text);
+    return tell_of_root(r, &finding, what, &there);
 }
 
 static uint64_t check_item(void *ctx, void *arg)
@@ -165,9 +169,10 @@ static int tell_of_item(struct run *r, const struct item *item)
     r->result->contents += item->result.compared;
     int status = 0;
     for (size_t i = 0; !status && i < item->result.count; i++) {
-        const struct pf_packagecheck_finding *finding = &item->result.findings[i];
-        if (finding->text)
-            status = tell_of_root(r, finding->path, name.stem, finding->text);
+        const struct pf_packagecheck_finding *f = &item->result.findings[i];
+        struct pf_finding finding = {.subject = f->path, .package = name.stem, .text = f->text};
+        if (f->text)
+            status = tell_of_root(r, &finding, f->what, &f->there);
     }
     return status;
 }
@@ -321,7 +326,9 @@ int pf_verify_run(const struct pf_verify *verify, struct pf_verified *result, st
     struct run r = {.verify = verify, .result = result, .err = err ? err : &local};
     *result = (struct pf_verified){0};
     int status = 0;
-    if (verify->root_fd >= 0)
+    if (verify->root_fd >= 0 && pf_livemount_init(&r.mount, verify->root_fd) < 0)
+        status = pf_error_errno(r.err, "the root");
+    if (!status && verify->root_fd >= 0)
         status = pf_ownership_each(verify->ownership, check_path, &r, r.err);
     if (!status && verify->cache)
         status = check_cache(&r);

@@ -34,7 +34,4 @@ struct pf_verify {
    damaged file is a finding, and no error; an error ends it. */
 int pf_verify_run(const struct pf_verify *verify, struct pf_verified *result, struct pf_error *err);
 
-/* Does configuring a container change the path? */
-bool pf_verify_is_configured(const struct pf_profile *profile, const char *path);
-
 #endif

@@ -2,6 +2,7 @@
 """owners, overlaps, diff, verify, doctor and plan --tree, on the fixture mirror, against what Python makes of the same
 packages, and on roots and caches that are damaged in one thing each."""
 
+import contextlib
 import fcntl
 import io
 import json
@@ -135,6 +136,30 @@ def members_of(path):
 def text_of(value):
     """What JSON has for a text: itself, or the bytes of what is no UTF-8."""
     return bytes.fromhex(value["hex"]).decode("utf-8", "surrogateescape") if isinstance(value, dict) else value
+
+
+# Mounts what a running container has mounted, as the process's own, and waits in that root.
+RUN_ROOT = """
+import os, subprocess, sys
+root = sys.argv[1]
+for kind, place in (("proc", "proc"), ("sysfs", "sys"), ("tmpfs", "run"), ("tmpfs", "tmp"), ("tmpfs", "dev")):
+    subprocess.run(["mount", "-t", kind, kind, os.path.join(root, place)], check=True)
+os.mkdir(os.path.join(root, "run/lock"))
+os.chroot(root)
+print("runs", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def running(root):
+    """The root as a process sees it that runs in it: a path."""
+    with subprocess.Popen(["unshare", "--mount", "--propagation", "private", sys.executable, "-c", RUN_ROOT, root],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        if process.stdout.readline() != b"runs\n":
+            raise unittest.SkipTest("nothing can be mounted here")
+        yield f"/proc/{process.pid}/root"
+        process.stdin.close()
 
 
 class AnswersTest(unittest.TestCase):
@@ -293,6 +318,22 @@ class Diff(AnswersTest):
                      "! etc/linkfile/pair: type file -> fifo"):
             self.assertIn(line, lines)
 
+    def test_running(self):
+        """Of a root that runs all is compared but what is mounted over it, and that is said."""
+        root = self.copy("root")
+        with open(f"{root}/usr/share/overlap/file", "r+") as f:
+            f.write("F")
+        with running(root) as path:
+            for a, b in ((f"{folder}/root", path), (path, f"{folder}/root"), (path, path)):
+                run = self.run_tool("diff", a, b, "--json", status=int(a != b))
+                answer = json.loads(run.output)
+                self.assertEqual({text_of(d["path"]): d["what"] for d in answer["differences"]},
+                                 {"usr/share/overlap/file": ["content"]} if a != b else {})
+                self.assertEqual(sorted(map(text_of, answer["mounted"])), ["dev", "proc", "run", "sys", "tmp"])
+            lines = self.run_tool("diff", f"{folder}/root", path, status=1).output.splitlines()
+            self.assertIn("? proc: not compared: a pseudo file system is mounted there", lines)
+            self.assertIn("! usr/share/overlap/file: content", lines)
+
     def test_lockfiles(self):
         def lock(name, files, release="8.x"):
             data = {"plamo-fast-lock": 1, "release": release, "arch": "x86_64", "categories": ["00_base"],
@@ -349,6 +390,39 @@ class Verify(AnswersTest):
         self.assertIn("configuring a container changes it", {f["reason"] for f in answer["findings"]})
         answer, _ = self.findings(root, status=DONE, cache=f"{folder}/none")
         self.assertEqual((answer["packages"], answer["compared"]), (0, 0))
+
+    def test_configured_and_damaged(self):
+        """Configuring edits files; it does not take them away, nor give them to anybody."""
+        root = f"{folder}/damaged-container"
+        self.addCleanup(shutil.rmtree, root)
+        self.of_release("build", root, "--name", "c1", "--offline", *everything_options())
+        _, damaged = self.findings(root, status=DONE)
+        self.assertEqual(damaged, {})
+        os.chmod(f"{root}/etc/inittab", 0o666)
+        os.unlink(f"{root}/etc/pam.d/login")
+        link = next(name for name in ("S05modules", "S10eudev") if os.path.lexists(f"{folder}/root/etc/rc.d/rcS.d/{name}"))
+        os.symlink("../elsewhere", f"{root}/etc/rc.d/rcS.d/{link}")
+        _, damaged = self.findings(root)
+        self.assertEqual(damaged.pop("etc/inittab").split(",")[0], "mode 0666 instead of 0644")
+        self.assertEqual(damaged.pop("etc/pam.d/login"), "missing")
+        self.assertEqual(damaged.pop(f"etc/rc.d/rcS.d/{link}"), "a link that leads elsewhere")
+        self.assertEqual(damaged, {})
+        os.unlink(f"{root}/etc/inittab")
+        _, damaged = self.findings(root)
+        self.assertEqual(damaged["etc/inittab"], "missing")
+        os.mkdir(f"{root}/etc/inittab")
+        _, damaged = self.findings(root, cache=f"{folder}/none")
+        self.assertEqual(damaged["etc/inittab"], "a folder instead of a file")
+
+    def test_running(self):
+        """What is mounted in a running container is not its root's, and hides no damage elsewhere."""
+        root = self.copy("root")
+        os.unlink(f"{root}/usr/share/overlap/only-b")
+        with running(root) as path:
+            answer, damaged = self.findings(path)
+            self.assertEqual(damaged, {"usr/share/overlap/only-b": "missing"})
+            reasons = {text_of(f["subject"]): f["reason"] for f in answer["findings"]}
+            self.assertEqual(reasons["proc"], "a pseudo file system is mounted there")
 
     def test_damaged_root(self):
         root = self.copy("root")

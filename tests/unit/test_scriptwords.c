@@ -65,10 +65,23 @@ static void long_words(void **state)
     assert_false(pf_scriptwords_name(script, path));
 }
 
+static void removing(void **state)
+{
+    (void)state;
+    static const char *const those[] = {"rm -f a", "( cd etc ; mv a b )", "x=$(/bin/rm a)",
+                                        "find . -name x -delete", "true;rmdir a"};
+    static const char *const others[] = {"", "ln -sf a b", "chmod 0 rm-me", "echo farm arm/rms"};
+    for (size_t i = 0; i < sizeof those / sizeof *those; i++)
+        assert_true(pf_scriptwords_removes(those[i]));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(pf_scriptwords_removes(others[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(named),
+        cmocka_unit_test(removing),
         cmocka_unit_test(long_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL) ? 1 : 0;
