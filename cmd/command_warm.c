@@ -200,7 +200,7 @@ static int settle(struct warm *w, struct warming *warming, int argc, char **argv
     if (options_from_environment(options) < 0 ||
         take_section(w, &w->config.sections[0], options) < 0 ||
         take_section(w, warming->section, options) < 0 ||
-        take_command_line(w, argc, argv, options) < 0)
+        take_command_line(w, argc, argv, options) < 0 || options_check(options) < 0)
         return EXIT_USAGE;
     options->settings.update = true;
     options->settings.on_event = report_event;

@@ -182,9 +182,12 @@ static int run(struct template *t)
     struct pf_error err = {0};
     char *cache = NULL;
     report_init("lxc-plamo-fast", t->options.verbosity);
+    if (options_check(&t->options) < 0)
+        return EXIT_USAGE;
     pf_engine_init_process();
     t->options.settings.on_event = report_event;
-    if (t->mapped && !t->options.settings.cache_folder)
+    bool own = t->options.settings.cache_folder && !t->options.cache_of_system;
+    if (t->mapped && !own)
         t->options.settings.cache_folder = cache = mapped_cache();
     int failed = pf_engine_new(&t->options.settings, &engine, &err);
     free(cache);

@@ -33,9 +33,11 @@ const char options_help[] =
 
 const char options_environment_help[] =
     "Environment: DLSCHEME MIRRORSRV MIRRORPATH name the mirror (MIRRORSRV may name several);\n"
-    "CATEGORIES EXTRACTGRS ADDONPKGS IGNOREPKGS choose packages; LXC_CACHE_PATH; release;\n"
-    "http_proxy https_proxy no_proxy. Exit status: 0 done, 1 failed, 2 usage, 3 mirror,\n"
-    "4 package, 5 busy, 6 permission, 7 no space, 130 and 143 on SIGINT and SIGTERM.\n";
+    "CATEGORIES EXTRACTGRS ADDONPKGS IGNOREPKGS choose packages; LXC_CACHE_PATH; release (each "
+    "may\n"
+    "be set in /etc/default/lxc, too); http_proxy https_proxy no_proxy. Exit status: 0 done,\n"
+    "1 failed, 2 usage, 3 mirror, 4 package, 5 busy, 6 permission, 7 no space, 130 SIGINT, 143 "
+    "SIGTERM\n";
 
 enum { WORDS_CATEGORIES, WORDS_CONTRIB, WORDS_IGNORE, WORDS_ADDONS };
 
@@ -90,22 +92,35 @@ static int set_words(struct options *options, int which, const char *text)
     return 0;
 }
 
-static const char *env_or(const char *name, const char *fallback)
+/* Of the environment, else of the defaults' file. */
+static const char *variable(const struct options *options, const char *name)
 {
     const char *value = getenv(name);
-    return value && *value ? value : fallback;
+    const struct defaults_value *found = value ? NULL : defaults_find(&options->defaults, name);
+    return found ? found->value : value;
+}
+
+static const char *variable_or(const struct options *options, const char *name,
+                               const char *fallback)
+{
+    const char *value = getenv(name);
+    if (value && *value)
+        return value;
+    const struct defaults_value *found = defaults_find(&options->defaults, name);
+    return found && found->value && *found->value ? found->value : fallback;
 }
 
 static int add_mirror(struct options *options, char *url)
 {
     char **grown = realloc(options->mirrors, (options->mirror_count + 2) * sizeof *grown);
+    if (grown)
+        options->mirrors = grown;
     if (!grown || !url) {
         free(url);
         return -1;
     }
     grown[options->mirror_count++] = url;
     grown[options->mirror_count] = NULL;
-    options->mirrors = grown;
     options->settings.mirrors = (const char *const *)grown;
     return 0;
 }
@@ -134,14 +149,17 @@ static int take_mirror(struct options *options, const char *url)
 /* MIRRORSRV may name several servers. */
 static int mirrors_from_environment(struct options *options)
 {
-    if (!env_or("DLSCHEME", NULL) && !env_or("MIRRORSRV", NULL) && !env_or("MIRRORPATH", NULL))
+    const char *scheme = variable_or(options, "DLSCHEME", NULL);
+    const char *names = variable_or(options, "MIRRORSRV", NULL);
+    const char *path = variable_or(options, "MIRRORPATH", NULL);
+    if (!scheme && !names && !path)
         return 0;
-    char **servers = split_words(env_or("MIRRORSRV", "repository.plamolinux.org"));
+    char **servers = split_words(names ? names : "repository.plamolinux.org");
     int failed = servers ? 0 : -1;
-    for (char **server = servers + 1; !failed && *server; server++) {
+    for (char **server = servers ? servers + 1 : NULL; !failed && *server; server++) {
         char *url = NULL;
-        if (asprintf(&url, "%s://%s%s", env_or("DLSCHEME", "https"), *server,
-                     env_or("MIRRORPATH", "/pub/linux/Plamo")) < 0)
+        if (asprintf(&url, "%s://%s%s", scheme ? scheme : "https", *server,
+                     path ? path : "/pub/linux/Plamo") < 0)
             url = NULL;
         failed = add_mirror(options, url);
     }
@@ -149,25 +167,61 @@ static int mirrors_from_environment(struct options *options)
     return failed;
 }
 
+static const struct {
+    const char *name;
+    int which;
+} lists[] = {
+    {"CATEGORIES", WORDS_CATEGORIES},
+    {"EXTRACTGRS", WORDS_CONTRIB},
+    {"IGNOREPKGS", WORDS_IGNORE},
+    {"ADDONPKGS", WORDS_ADDONS},
+};
+
 int options_from_environment(struct options *options)
 {
-    static const struct {
-        const char *name;
-        int which;
-    } lists[] = {
-        {"CATEGORIES", WORDS_CATEGORIES},
-        {"EXTRACTGRS", WORDS_CONTRIB},
-        {"IGNOREPKGS", WORDS_IGNORE},
-        {"ADDONPKGS", WORDS_ADDONS},
-    };
-    options->settings.release = env_or("release", NULL);
-    options->settings.cache_folder = env_or("LXC_CACHE_PATH", NULL);
+    static const char *const known[] = {"release",        "DLSCHEME",   "MIRRORSRV",  "MIRRORPATH",
+                                        "CATEGORIES",     "EXTRACTGRS", "IGNOREPKGS", "ADDONPKGS",
+                                        "LXC_CACHE_PATH", NULL};
+    if (defaults_read(OPTIONS_DEFAULTS_FILE, known, &options->defaults) < 0)
+        return -1;
+    options->settings.release = variable_or(options, "release", NULL);
+    options->settings.cache_folder = variable_or(options, "LXC_CACHE_PATH", NULL);
+    const char *cache = getenv("LXC_CACHE_PATH");
+    options->cache_of_system = options->settings.cache_folder && (!cache || !*cache);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        const char *value = getenv(lists[i].name);
+        const char *value = variable(options, lists[i].name);
         if (value && set_words(options, lists[i].which, value) < 0)
             return -1;
     }
     return mirrors_from_environment(options);
+}
+
+static int check_readable(const struct options *options, const char *name)
+{
+    const struct defaults_value *found = defaults_find(&options->defaults, name);
+    if (!found || found->value || variable_or(options, name, NULL))
+        return 0;
+    report_error("%s:%u: %s is set there in a way that takes a shell to read; give it a plain "
+                 "value, or an option in its place",
+                 OPTIONS_DEFAULTS_FILE, found->line, name);
+    return -1;
+}
+
+int options_check(const struct options *options)
+{
+    int failed = 0;
+    for (size_t i = 0; !failed && i < sizeof lists / sizeof *lists; i++)
+        failed = options->words[lists[i].which] ? 0 : check_readable(options, lists[i].name);
+    if (!failed && !options->settings.release)
+        failed = check_readable(options, "release");
+    if (!failed && !options->settings.cache_folder)
+        failed = check_readable(options, "LXC_CACHE_PATH");
+    if (failed || options->own_mirrors)
+        return failed;
+    return check_readable(options, "DLSCHEME") < 0 || check_readable(options, "MIRRORSRV") < 0 ||
+                   check_readable(options, "MIRRORPATH") < 0
+               ? -1
+               : 0;
 }
 
 int options_next(int argc, char **argv, const char *short_options,
@@ -302,6 +356,7 @@ int options_take(struct options *options, int option, const char *argument)
         return take_words(options, WORDS_ADDONS, argument);
     case OPT_CACHE:
         s->cache_folder = argument;
+        options->cache_of_system = false;
         return 1;
     case OPT_CONNECTIONS:
         return take_number("connections", argument, 1, 64, &s->connections);
@@ -364,5 +419,6 @@ void options_end(struct options *options)
     for (size_t i = 0; i < sizeof options->words / sizeof *options->words; i++)
         free_words(options->words[i]);
     drop_mirrors(options);
+    defaults_end(&options->defaults);
     *options = (struct options){0};
 }

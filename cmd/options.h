@@ -3,6 +3,7 @@
 #ifndef PF_CMD_OPTIONS_H
 #define PF_CMD_OPTIONS_H
 
+#include "defaults.h"
 #include "engine.h"
 
 #include <getopt.h>
@@ -15,6 +16,8 @@ struct options {
     char **mirrors;  /* URLs, ended by NULL */
     size_t mirror_count;
     bool own_mirrors;                               /* they are the command line's */
+    struct defaults defaults;                       /* what OPTIONS_DEFAULTS_FILE says */
+    bool cache_of_system;                           /* that names the cache folder */
     int verbosity;                                  /* -1 quiet, 0, 1 verbose, 2 more of it */
     const char *timezone, *network, *root_password; /* of a root, see struct pf_target */
 };
@@ -86,10 +89,17 @@ enum {
         "root-password", required_argument, NULL, OPT_ROOT_PASSWORD                                \
     }
 
-/* What the environment says: release, DLSCHEME, MIRRORSRV, MIRRORPATH, CATEGORIES, EXTRACTGRS,
-   IGNOREPKGS, ADDONPKGS, LXC_CACHE_PATH. For the lists, set but empty means none. -1 where memory
-   is short. */
+/* Sourced by lxc-plamo, too. */
+#define OPTIONS_DEFAULTS_FILE "/etc/default/lxc"
+
+/* What the environment says, and where it says nothing OPTIONS_DEFAULTS_FILE: release, DLSCHEME,
+   MIRRORSRV, MIRRORPATH, CATEGORIES, EXTRACTGRS, IGNOREPKGS, ADDONPKGS, LXC_CACHE_PATH. For the
+   lists, set but empty means none. -1 where memory is short. */
 int options_from_environment(struct options *options);
+
+/* When all options are taken: -1 where they leave to the defaults' file what it does not say in
+   plain words, which has been said. */
+int options_check(const struct options *options);
 
 /* getopt_long without its own messages: for an option that is unknown or lacks its argument it says
    so in one line and returns '?'. short_options begins with ":". */

@@ -55,6 +55,10 @@ struct pf_engine *command_engine(struct options *options, int *status)
     struct pf_engine *engine;
     struct pf_error err = {0};
     report_init("plamo-fast", options->verbosity);
+    if (options_check(options) < 0) {
+        *status = EXIT_USAGE;
+        return NULL;
+    }
     if (!options->settings.on_event)
         options->settings.on_event = report_event;
     pf_engine_init_process();

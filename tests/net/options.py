@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import time
+import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
@@ -334,6 +335,36 @@ class Choice(NetTest):
         self.assertEqual(self.names(*options, env=chosen), ["one.00base", "two.00base"], "options count more")
         self.assert_done(self.run_program("build", self.root, "--no-configure", "-a", ARCH, env=chosen))
         self.assertTrue(os.path.isdir(self.cache_folder("rootfs")))
+
+    def defaults(self, text):
+        """What /etc/default/lxc says until the test ends. The mounts are this test's own (alone.py)."""
+        place = os.path.join(self.folder, "defaults")
+        with open(place, "w") as stream:
+            stream.write(text)
+        subprocess.run(["mount", "--bind", place, "/etc/default/lxc"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "/etc/default/lxc"], check=True)
+
+    @unittest.skipUnless(os.geteuid() == 0 and os.path.exists("/etc/default/lxc"), "only root may mount, over a file")
+    def test_defaults_of_lxc(self):
+        """lxc-plamo sources that file: the environment, and options, come before it."""
+        self.defaults(f'# ours\nDLSCHEME=http\nMIRRORSRV="{self.url[7:]}"\nexport MIRRORPATH=/\nrelease={RELEASE}\n'
+                      f"LXC_CACHE_PATH='{self.cache}'\nEXTRACTGRS=DB\n[ ! -f /nonexistent ] || . /nonexistent\n")
+        self.assertEqual(self.names(env={}), ["one.00base", "two.00base", "one.DB", "two.DB"])
+        self.assertEqual(self.names(env={"EXTRACTGRS": ""}), ["one.00base", "two.00base"])
+        self.assertEqual(self.names("--contrib", "Emacs", env={}), ["one.00base", "two.00base", "one.Emacs", "two.Emacs"])
+        self.assert_done(self.run_program("build", self.root, "--no-configure", "-a", ARCH, env={}))
+        self.assertTrue(os.path.isdir(self.cache_folder("rootfs")))
+        container = os.path.join(self.folder, "container")
+        os.mkdir(container)
+        self.assert_done(self.run_program("--path", container, "--name", "c", "-a", ARCH, program="lxc-plamo-fast", env={}))
+
+    @unittest.skipUnless(os.geteuid() == 0 and os.path.exists("/etc/default/lxc"), "only root may mount, over a file")
+    def test_defaults_that_take_a_shell(self):
+        self.defaults("release=8.x\nMIRRORSRV=$(hostname)\n")
+        result = self.run_program("plan", env={})
+        self.assert_failed(result, USAGE, "/etc/default/lxc:2: MIRRORSRV is set there in a way that takes a shell to read")
+        self.assertEqual(self.given(), ["one.00base", "two.00base"])
+        self.assertEqual(self.names(env=self.environment()), ["one.00base", "two.00base"])
 
     def test_release_by_the_environment(self):
         os.rename(f"{self.mirror}/Plamo-8.x", f"{self.mirror}/Plamo-7.x")
