@@ -9,6 +9,7 @@
 #include "lxccontainer.h"
 #include "message.h"
 #include "resolve.h"
+#include "shift.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +51,7 @@ static int lock_bases(struct bases *bases, const atomic_bool *cancel, struct pf_
 {
     const char *folder = bases->cache->base;
     bases->lock_fd = pf_fs_open_own(bases->fd, LOCK, O_RDWR);
-    if (bases->lock_fd < 0)
+    if (bases->lock_fd < 0 || fchmod(bases->lock_fd, 0600) < 0)
         return pf_error_errno(err, "lock file %s/%s", folder, BASES "/" LOCK);
     for (bool first = true; flock(bases->lock_fd, LOCK_EX | LOCK_NB) < 0; first = false) {
         if (errno != EWOULDBLOCK && errno != EINTR)
@@ -82,12 +83,12 @@ static int open_bases(const struct pf_cache *cache, bool make, struct pf_events 
                       const atomic_bool *cancel, struct bases *bases, struct pf_error *err)
 {
     *bases = (struct bases){.cache = cache, .events = events, .fd = -1, .lock_fd = -1};
-    if (make && mkdirat(cache->base_fd, BASES, 0700) < 0 && errno != EEXIST)
+    if (make && mkdirat(cache->base_fd, BASES, 0711) < 0 && errno != EEXIST)
         return pf_error_errno(err, "making %s/%s", cache->base, BASES);
     bases->fd = openat(cache->base_fd, BASES, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (bases->fd < 0 && errno == ENOENT && !make)
         return 1;
-    if (bases->fd < 0 || pf_fs_own_folder(bases->fd, 0700) < 0)
+    if (bases->fd < 0 || pf_fs_own_folder(bases->fd, 0711) < 0)
         return pf_error_errno(err, "%s/" BASES, cache->base);
     int failed = lock_bases(bases, cancel, err);
     return failed ? failed : sweep(bases, err);
@@ -153,9 +154,21 @@ static int digest_manifest(const struct pf_cache *cache, struct pf_digest *diges
     return failed;
 }
 
+/* Whose owners it has. */
+static void digest_map(const struct pf_idmap *map, struct pf_digest *digest)
+{
+    for (size_t i = 0; map && i < map->count; i++) {
+        const struct pf_idmap_range *r = &map->ranges[i];
+        char line[64];
+        int length = snprintf(line, sizeof line, "%c %" PRIu32 " %" PRIu32 " %" PRIu32, r->type,
+                              r->inside, r->outside, r->count);
+        pf_digest_add(digest, line, (size_t)length + 1);
+    }
+}
+
 /* RELEASE-ARCH-DIGEST */
-static int name_base(const struct pf_cache *cache, int root_fd, char id[NAME_MAX + 1],
-                     struct pf_error *err)
+static int name_base(const struct pf_cache *cache, int root_fd, const struct pf_idmap *map,
+                     char id[NAME_MAX + 1], struct pf_error *err)
 {
     char text[PF_DIGEST_TEXT_SIZE];
     struct pf_digest *digest = pf_digest_new(PF_DIGEST_SHA256);
@@ -165,6 +178,7 @@ static int name_base(const struct pf_cache *cache, int root_fd, char id[NAME_MAX
     if (!failed)
         failed = digest_records(root_fd, digest, err);
     if (!failed) {
+        digest_map(map, digest);
         pf_digest_text(digest, text);
         snprintf(id, NAME_MAX + 1, "%s-%.*s", cache->root + strlen(ROOT_PREFIX), ID_DIGITS, text);
     }
@@ -182,8 +196,23 @@ static int copy_attributes(int from_fd, int to_fd)
     return futimens(to_fd, (struct timespec[2]){st.st_atim, st.st_mtim});
 }
 
-static int fill_base(int fd, int root_fd, const struct pf_clone_settings *settings,
-                     struct pf_error *err)
+/* The owners of a container that maps its ids, whose root gets a way through fd to to_fd. */
+static int map_base(int fd, int to_fd, const struct pf_base_wish *wish, struct pf_error *err)
+{
+    struct pf_shift shift = {.map = wish->map, .cancel = wish->cancel};
+    uint64_t devices;
+    uint32_t gid;
+    if (!wish->map)
+        return 0;
+    int rc = pf_shift_tree(to_fd, &shift, &devices, err);
+    if (!rc && (!pf_idmap_gid(wish->map, 0, &gid) || fchown(fd, (uid_t)-1, gid) < 0 ||
+                fchmod(fd, 0710) < 0))
+        rc = pf_error_errno(err, "making a base");
+    return rc;
+}
+
+static int fill_base(int fd, int root_fd, const struct pf_base_wish *wish,
+                     const struct pf_clone_settings *settings, struct pf_error *err)
 {
     struct pf_clone_result result;
     if (mkdirat(fd, "root", 0700) < 0 || mkdirat(fd, USED_IN, 0700) < 0)
@@ -192,22 +221,31 @@ static int fill_base(int fd, int root_fd, const struct pf_clone_settings *settin
     if (to_fd < 0)
         return pf_error_errno(err, "making a base");
     int failed = pf_clone_tree(root_fd, to_fd, settings, &result, err);
-    if (!failed && (copy_attributes(root_fd, to_fd) < 0 || pf_fs_sync(to_fd) < 0))
+    if (!failed && copy_attributes(root_fd, to_fd) < 0)
+        failed = pf_error_errno(err, "making a base");
+    if (!failed)
+        failed = map_base(fd, to_fd, wish, err);
+    if (!failed && pf_fs_sync(to_fd) < 0)
         failed = pf_error_errno(err, "making a base");
     return failed;
 }
 
 static int make_base(const struct bases *bases, const char *id, int root_fd,
-                     const struct pf_clone_settings *settings, struct pf_error *err)
+                     const struct pf_base_wish *wish, struct pf_error *err)
 {
+    struct pf_clone_settings settings = {.threads = wish->threads,
+                                         .cancel = wish->cancel,
+                                         .events = wish->events,
+                                         .subject = bases->cache->root};
+
     pf_events_text(bases->events, PF_EVENT_PHASE, NULL,
                    "copying the cached root to be the base of overlays");
     if (mkdirat(bases->fd, UNFINISHED, 0700) < 0)
         return pf_error_errno(err, "making a base");
     pf_auto_fd int fd =
         openat(bases->fd, UNFINISHED, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int failed =
-        fd < 0 ? pf_error_errno(err, "making a base") : fill_base(fd, root_fd, settings, err);
+    int failed = fd < 0 ? pf_error_errno(err, "making a base")
+                        : fill_base(fd, root_fd, wish, &settings, err);
     if (!failed && pf_fs_rename(bases->fd, UNFINISHED, bases->fd, id, 0) < 0)
         failed = pf_error_errno(err, "putting a base in place");
     if (failed == PF_E_NO_SPACE)
@@ -232,25 +270,21 @@ static int hold(const struct bases *bases, const char *id, struct pf_base *out,
     return 0;
 }
 
-int pf_base_hold(const struct pf_cache *cache, unsigned threads, struct pf_events *events,
-                 const atomic_bool *cancel, struct pf_base *out, struct pf_error *err)
+int pf_base_hold(const struct pf_cache *cache, const struct pf_base_wish *wish, struct pf_base *out,
+                 struct pf_error *err)
 {
     char id[NAME_MAX + 1];
     struct bases bases;
-    struct pf_clone_settings settings = {.threads = threads,
-                                         .cancel = cancel,
-                                         .events = events,
-                                         .subject = cache->root};
     *out = (struct pf_base){.fd = -1};
     pf_auto_fd int root_fd = pf_cache_open_folder(cache, cache->root, err);
     if (root_fd < 0)
         return root_fd;
-    int failed = name_base(cache, root_fd, id, err);
+    int failed = name_base(cache, root_fd, wish->map, id, err);
     if (failed)
         return failed;
-    failed = open_bases(cache, true, events, cancel, &bases, err);
+    failed = open_bases(cache, true, wish->events, wish->cancel, &bases, err);
     if (!failed && faccessat(bases.fd, id, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-        failed = make_base(&bases, id, root_fd, &settings, err);
+        failed = make_base(&bases, id, root_fd, wish, err);
     if (!failed)
         failed = hold(&bases, id, out, err);
     end_bases(&bases);

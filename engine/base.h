@@ -6,6 +6,7 @@
 #include "cache.h"
 #include "error.h"
 #include "event.h"
+#include "idmap.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -16,7 +17,8 @@
    packages that are in it. It is not the cached root renamed, which lxc-plamo and other clones go
    on using, and not made of hard links to it: their counts would show in the containers, and each
    later clone would have to keep them together. Nobody writes there: the folder above is root's
-   alone (0700). No file has the immutable flag: overlayfs hands it on to the container's own copy.
+   alone (0700, or 0710 for the group of a container's mapped root). No file has the immutable flag:
+   overlayfs hands it on to the container's own copy.
 
    A base is in use while a run holds it, which the kernel ends with the run, and while any
    container's configuration names it. Where those can be is noted in the base's folder used-in, a
@@ -28,12 +30,19 @@ struct pf_base {
     char *root; /* the absolute path of its root, for lowerdir */
 };
 
+struct pf_base_wish {
+    const struct pf_idmap *map; /* whose owners it has; NULL: the packages' */
+    unsigned threads;           /* that make it, where there is none yet */
+    struct pf_events *events;
+    const atomic_bool *cancel; /* ends the waiting for others that make or collect bases */
+};
+
 /* Holds the base of the cached root, which must be there and stay: under the cache's shared lock
-   and the names' lock. Where there is none yet, it is made by `threads` threads. Bases that killed
-   runs left half-made are removed. Waits for others that make or collect bases until cancel is set.
- */
-int pf_base_hold(const struct pf_cache *cache, unsigned threads, struct pf_events *events,
-                 const atomic_bool *cancel, struct pf_base *out, struct pf_error *err);
+   and the names' lock. Where there is none yet, it is made. Bases that killed runs left half-made
+   are removed. LXC mounts the overlay of a container that maps its ids as that one's root, so the
+   group of this root may pass through the folder of a base with mapped owners. */
+int pf_base_hold(const struct pf_cache *cache, const struct pf_base_wish *wish, struct pf_base *out,
+                 struct pf_error *err);
 
 /* Notes that containers in one of LXC's paths (absolute) are going to lie upon it. */
 int pf_base_note(const struct pf_base *base, const char *lxcpath, struct pf_error *err);

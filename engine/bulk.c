@@ -8,8 +8,10 @@
 #include "fs.h"
 #include "lxcconfig.h"
 #include "lxccontainer.h"
+#include "lxcprobe.h"
 #include "message.h"
 #include "overlay.h"
+#include "shift.h"
 #include "subvolume.h"
 #include "target.h"
 #include "workers.h"
@@ -58,29 +60,6 @@ static void say_once(void *ctx, const struct pf_event *event)
         pf_events_send(bulk->events, event);
 }
 
-/* What LXC passes over, or a tool of it would take for an option. */
-static int check_name(const char *name, struct pf_error *err)
-{
-    if (*name != '.' && *name != '-')
-        return 0;
-    return pf_error_set(err, PF_E_INVALID,
-                        "\"%s\" cannot be a container's name: it begins with \"%c\"", name, *name);
-}
-
-/* Lines for the end of a configuration: LXC would refuse the container for any other. */
-static int check_lines(const char *name, const char *lines, struct pf_error *err)
-{
-    for (const char *p = lines; p && *p;) {
-        size_t length = strcspn(p, "\n");
-        if (length > 0 && (strncmp(p, "lxc.", 4) != 0 || !memchr(p, '=', length)))
-            return pf_error_set(err, PF_E_INVALID,
-                                "\"%.*s\" is no line for %s's configuration: lxc.KEY = VALUE is",
-                                (int)length, p, name);
-        p += length + (p[length] == '\n');
-    }
-    return 0;
-}
-
 static int settle_item(struct pf_bulk_item *item, struct pf_names *names, struct pf_error *err)
 {
     const struct pf_bulk *bulk = item->bulk;
@@ -94,9 +73,7 @@ static int settle_item(struct pf_bulk_item *item, struct pf_names *names, struct
     if (failed)
         pf_error_context(err, "%s", c->name);
     if (!failed)
-        failed = check_name(c->name, err);
-    if (!failed)
-        failed = check_lines(c->name, c->config, err);
+        failed = pf_bulkcheck_name(c->name, err);
     if (failed)
         return failed;
     int added = pf_names_add(names, c->name);
@@ -162,7 +139,11 @@ int pf_bulk_begin(struct pf_bulk *bulk, const struct pf_containers *wish,
     int failed = open_lxcpath(bulk, err);
     if (!failed)
         failed = settle_items(bulk, results, err);
-    return failed ? failed : pf_lxccontainer_defaults(wish->default_config, &bulk->defaults, err);
+    if (!failed)
+        failed = pf_lxccontainer_defaults(wish->default_config, &bulk->defaults, err);
+    return failed ? failed
+                  : pf_bulkcheck_configs(wish, bulk->defaults, bulk->lxcpath, bulk->events,
+                                         &bulk->check, err);
 }
 
 void pf_bulk_end(struct pf_bulk *bulk)
@@ -176,6 +157,8 @@ void pf_bulk_end(struct pf_bulk *bulk)
     }
     free(bulk->items);
     pf_base_end(&bulk->base);
+    pf_base_end(&bulk->mapped_base);
+    pf_bulkcheck_end(&bulk->check);
     pf_seed_end(&bulk->seed);
     pf_close_at(&bulk->root_fd);
     pf_close_at(&bulk->lxcpath_fd);
@@ -229,6 +212,39 @@ static int wait_for_folder(struct pf_bulk_item *item, struct pf_error *err)
     return status;
 }
 
+static const struct pf_idmap *map_of(const struct pf_bulk_item *item)
+{
+    return pf_bulkcheck_map(&item->bulk->check, (size_t)(item - item->bulk->items));
+}
+
+/* Where ids are mapped the container's root needs its owners, and a way to it. All is made with the
+   packages' own ones before, so that this is the last step. */
+static int give_away(struct pf_bulk_item *item, const char *root, struct pf_error *err)
+{
+    static const char *const folders[] = {".", "rootfs", PF_OVERLAY_FOLDER, PF_OVERLAY_WORK};
+    struct pf_bulk *bulk = item->bulk;
+    struct pf_shift shift = {.map = map_of(item),
+                             .cancel = bulk->stop,
+                             .overlay = bulk->base.root != NULL};
+    uint64_t devices = 0;
+    uint32_t uid, gid;
+    if (!shift.map)
+        return 0;
+    pf_auto_fd int fd =
+        openat(item->target.fd, root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int rc = fd < 0 ? pf_error_errno(err, "%s", root) : pf_shift_tree(fd, &shift, &devices, err);
+    pf_idmap_uid(shift.map, 0, &uid);
+    pf_idmap_gid(shift.map, 0, &gid);
+    for (size_t i = 0; !rc && i < sizeof folders / sizeof *folders; i++) {
+        if ((i == 0 || shift.overlay) && fchownat(item->target.fd, folders[i], uid, gid, 0) < 0)
+            rc = pf_error_errno(err, "the owner of %s", folders[i]);
+    }
+    if (!rc && devices)
+        pf_events_text(bulk->quiet, PF_EVENT_NOTE, NULL,
+                       "device nodes left out: containers with mapped ids get none");
+    return rc;
+}
+
 static int configure(struct pf_bulk_item *item, int root_fd, struct pf_error *err)
 {
     return pf_configure_root(root_fd, &item->configure, item->bulk->quiet, item->bulk->stop, err);
@@ -245,7 +261,8 @@ static int make_overlay(struct pf_bulk_item *item, struct pf_error *err)
         return root_fd;
     failed = configure(item, root_fd, err);
     int closed = pf_overlay_close(item->temporary, &root_fd, failed ? NULL : err);
-    return failed ? failed : closed;
+    failed = failed ? failed : closed;
+    return failed ? failed : give_away(item, PF_OVERLAY_UPPER, err);
 }
 
 /* Few containers: several threads for each. */
@@ -271,7 +288,9 @@ static int make_copy(struct pf_bulk_item *item, struct pf_error *err)
     if (root_fd < 0)
         return root_fd;
     int failed = pf_clone_tree(bulk->root_fd, root_fd, &settings, &item->cloned, err);
-    return failed ? failed : configure(item, root_fd, err);
+    if (!failed)
+        failed = configure(item, root_fd, err);
+    return failed ? failed : give_away(item, "rootfs", err);
 }
 
 static int make_snapshot(struct pf_bulk_item *item, struct pf_error *err)
@@ -280,7 +299,8 @@ static int make_snapshot(struct pf_bulk_item *item, struct pf_error *err)
     if (root_fd < 0)
         return root_fd;
     item->snapshot = item->cloned.reflinked = true;
-    return configure(item, root_fd, err);
+    int rc = configure(item, root_fd, err);
+    return rc ? rc : give_away(item, "rootfs", err);
 }
 
 static int make_root(struct pf_bulk_item *item, struct pf_error *err)
@@ -291,6 +311,12 @@ static int make_root(struct pf_bulk_item *item, struct pf_error *err)
     return bulk->seed.root_fd >= 0 ? make_snapshot(item, err) : make_copy(item, err);
 }
 
+/* What the containers' overlays lie upon; NULL: they are none. */
+static const char *lower_of(const struct pf_bulk *bulk)
+{
+    return bulk->mapped_base.root ? bulk->mapped_base.root : bulk->base.root;
+}
+
 static int write_config(const struct pf_bulk_item *item, struct pf_error *err)
 {
     const struct pf_bulk *bulk = item->bulk;
@@ -298,11 +324,12 @@ static int write_config(const struct pf_bulk_item *item, struct pf_error *err)
     struct pf_lxcconfig_container container = {.name = wish->name,
                                                .arch = bulk->settings->arch,
                                                .home = item->path,
+                                               .mapped = map_of(item) != NULL,
                                                .fstab = bulk->settings->profile->lxc_fstab};
     pf_auto_free char *rootfs = NULL;
-    int length = bulk->base.root ? asprintf(&rootfs, "overlay:%s:%s/" PF_OVERLAY_UPPER,
-                                            bulk->base.root, item->path)
-                                 : asprintf(&rootfs, "dir:%s/rootfs", item->path);
+    const char *lower = lower_of(bulk);
+    int length = lower ? asprintf(&rootfs, "overlay:%s:%s/" PF_OVERLAY_UPPER, lower, item->path)
+                       : asprintf(&rootfs, "dir:%s/rootfs", item->path);
     if (length < 0) {
         rootfs = NULL;
         return pf_error_memory(err);
@@ -461,12 +488,23 @@ static int run_items(struct pf_bulk *bulk, struct pf_error *err)
     return run_busy_items(bulk, err);
 }
 
+/* The roots of overlays are configured upon a copy with the packages' owners. */
+static int hold_bases(struct pf_bulk *bulk, struct pf_error *err)
+{
+    const struct pf_idmap *map = pf_bulkcheck_map(&bulk->check, 0);
+    struct pf_base_wish wish = {.threads = bulk->settings->jobs,
+                                .events = bulk->events,
+                                .cancel = bulk->stop};
+    int rc = pf_base_hold(bulk->cache, &wish, &bulk->base, err);
+    wish.map = map;
+    return rc || !map ? rc : pf_base_hold(bulk->cache, &wish, &bulk->mapped_base, err);
+}
+
 /* One root for all of them, whatever an update makes of the cached one meanwhile. */
 static int hold_source(struct pf_bulk *bulk, struct pf_error *err)
 {
     if (bulk->wish->backing == PF_BACKING_OVERLAY)
-        return pf_base_hold(bulk->cache, bulk->settings->jobs, bulk->events, bulk->stop,
-                            &bulk->base, err);
+        return hold_bases(bulk, err);
     bulk->root_fd = pf_cache_hold(bulk->cache, bulk->cache->root, err);
     return bulk->root_fd < 0 ? bulk->root_fd : 0;
 }
@@ -474,6 +512,7 @@ static int hold_source(struct pf_bulk *bulk, struct pf_error *err)
 static int open_source(struct pf_bulk *bulk, struct pf_cache *cache,
                        const struct pf_cache_wait *wait, struct pf_error *err)
 {
+    const struct pf_idmap *map = pf_bulkcheck_map(&bulk->check, 0);
     int failed = pf_cache_lock_names(cache, PF_CACHE_SHARED, wait, err);
     if (failed)
         return failed;
@@ -482,8 +521,11 @@ static int open_source(struct pf_bulk *bulk, struct pf_cache *cache,
     if (failed || bulk->wish->backing != PF_BACKING_OVERLAY)
         return failed;
     for (size_t i = 0; !failed && i < bulk->wish->count; i++)
-        failed = pf_overlay_check(bulk->base.root, bulk->items[i].path, err);
-    return failed ? failed : pf_base_note(&bulk->base, bulk->lxcpath, err);
+        failed = pf_overlay_check(lower_of(bulk), bulk->items[i].path, err);
+    if (!failed && map)
+        failed = pf_lxcprobe_map(map, lower_of(bulk), err);
+    return failed ? failed
+                  : pf_base_note(map ? &bulk->mapped_base : &bulk->base, bulk->lxcpath, err);
 }
 
 /* A copy to make snapshots of pays from the second container on. */

@@ -4,6 +4,7 @@
 #define PF_BULK_H
 
 #include "base.h"
+#include "bulkcheck.h"
 #include "cachelock.h"
 #include "engine.h"
 #include "event.h"
@@ -24,11 +25,13 @@ struct pf_bulk {
     /* Its own: */
     const struct pf_cache *cache;
     const struct pf_containers *wish;
-    char *lxcpath;       /* absolute */
-    int lxcpath_fd;      /* -1 where it is not open */
-    char *defaults;      /* the lines each configuration begins with */
-    int root_fd;         /* the cached root; -1 where it is not open */
-    struct pf_base base; /* for overlays */
+    char *lxcpath;              /* absolute */
+    int lxcpath_fd;             /* -1 where it is not open */
+    char *defaults;             /* the lines each configuration begins with */
+    int root_fd;                /* the cached root; -1 where it is not open */
+    struct pf_base base;        /* for overlays */
+    struct pf_base mapped_base; /* the same with the owners that the containers map theirs to */
+    struct pf_bulkcheck check;
     struct pf_seed seed; /* for roots that are snapshots */
     struct pf_bulk_item *items;
     struct pf_events *quiet; /* to events, but nothing twice */

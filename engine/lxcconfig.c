@@ -90,15 +90,21 @@ static int make_fstab(const char *path, struct pf_error *err)
     return append(file, "", err);
 }
 
+void pf_lxcconfig_put_includes(FILE *stream, bool mapped)
+{
+    if (access(COMMON_CONFIG, F_OK) == 0)
+        fputs("\nlxc.include = " COMMON_CONFIG "\n", stream);
+    if (mapped && access(USERNS_CONFIG, F_OK) == 0)
+        fputs("lxc.include = " USERNS_CONFIG "\n", stream);
+}
+
 int pf_lxcconfig_append(const char *path, const struct pf_lxcconfig_container *container,
                         struct pf_error *err)
 {
     pf_auto_free char *file = config_path(path);
     pf_auto_free char *before = NULL;
-    pf_auto_free char *mount = NULL;
-    pf_auto_free char *text = NULL;
-    bool common = access(COMMON_CONFIG, F_OK) == 0;
-    bool userns = container->mapped && access(USERNS_CONFIG, F_OK) == 0;
+    char *text = NULL;
+    size_t length;
     if (!file)
         return pf_error_memory(err);
     int failed = read_config(file, &before, err);
@@ -107,19 +113,18 @@ int pf_lxcconfig_append(const char *path, const struct pf_lxcconfig_container *c
     bool legacy = is_legacy(before);
     if (container->fstab && (failed = make_fstab(path, err)))
         return failed;
-    if (asprintf(&mount, "%s = %s/fstab\n", legacy ? "lxc.mount" : "lxc.mount.fstab",
-                 container->home ? container->home : path) < 0) {
-        mount = NULL;
+    FILE *stream = open_memstream(&text, &length);
+    if (!stream)
         return pf_error_memory(err);
-    }
-    if (asprintf(&text, "%s = %s\n%slxc.arch = %s\n%s%s", legacy ? "lxc.utsname" : "lxc.uts.name",
-                 container->name, container->fstab ? mount : "", container->arch,
-                 common ? "\nlxc.include = " COMMON_CONFIG "\n" : "",
-                 userns ? "lxc.include = " USERNS_CONFIG "\n" : "") < 0) {
-        text = NULL;
-        return pf_error_memory(err);
-    }
-    return append(file, text, err);
+    fprintf(stream, "%s = %s\n", legacy ? "lxc.utsname" : "lxc.uts.name", container->name);
+    if (container->fstab)
+        fprintf(stream, "%s = %s/fstab\n", legacy ? "lxc.mount" : "lxc.mount.fstab",
+                container->home ? container->home : path);
+    fprintf(stream, "lxc.arch = %s\n", container->arch);
+    pf_lxcconfig_put_includes(stream, container->mapped);
+    failed = pf_fs_close_text(stream, &text) < 0 ? pf_error_memory(err) : append(file, text, err);
+    free(text);
+    return failed;
 }
 
 int pf_lxcconfig_add(const char *path, const char *lines, struct pf_error *err)

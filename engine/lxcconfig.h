@@ -6,6 +6,7 @@
 #include "error.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* What a configuration says of a container. */
 struct pf_lxcconfig_container {
@@ -23,6 +24,9 @@ struct pf_lxcconfig_container {
    LXC 1.0 and of 2.1). */
 int pf_lxcconfig_append(const char *path, const struct pf_lxcconfig_container *container,
                         struct pf_error *err);
+
+/* Writes the includes that it appends. */
+void pf_lxcconfig_put_includes(FILE *stream, bool mapped);
 
 /* Puts lines at the end of PATH/config. */
 int pf_lxcconfig_add(const char *path, const char *lines, struct pf_error *err);

@@ -50,7 +50,9 @@ static int end(void **state)
 static struct pf_base hold(void)
 {
     struct pf_base base;
-    assert_ok(pf_base_hold(cache, 2, log_.events, NULL, &base, &err), &err);
+    assert_ok(pf_base_hold(cache, &(struct pf_base_wish){.threads = 2, .events = log_.events},
+                           &base, &err),
+              &err);
     return base;
 }
 
@@ -78,7 +80,10 @@ static void is_the_cached_root(void **state)
     int root = open_folder(AT_FDCWD, base.root);
     int cached = open_folder(temp.fd, "cache/rootfs-plamo-8.x-x86_64");
     assert_same_tree(root, cached, TREE_TIMES | TREE_FOLDER_TIMES | TREE_XATTRS);
-    assert_int_equal(stat_of(temp.fd, "cache/bases-plamo").st_mode & 07777, 0700);
+    /* The roots of containers that map their ids may pass there, but into their own bases alone. */
+    assert_int_equal(stat_of(temp.fd, "cache/bases-plamo").st_mode & 07777, 0711);
+    assert_int_equal(stat_of(root, "..").st_mode & 07777, 0700);
+    assert_int_equal(stat_of(temp.fd, "cache/bases-plamo/.lock").st_mode & 07777, 0600);
     assert_int_equal(stat_of(root, "etc/f").st_nlink, 1);
     close(root);
     close(cached);
@@ -88,6 +93,25 @@ static void is_the_cached_root(void **state)
     assert_int_equal(log_.count, 1);
     pf_base_end(&again);
     pf_base_end(&base);
+}
+
+static void mapped_owners_have_another(void **state)
+{
+    (void)state;
+    struct pf_idmap map;
+    struct pf_base base, plain = hold();
+    assert_ok(pf_idmap_parse("u 0 100000 65536\ng 0 200000 65536", &map, &err), &err);
+    assert_ok(pf_base_hold(cache, &(struct pf_base_wish){.threads = 1, .map = &map}, &base, &err),
+              &err);
+    assert_string_not_equal(base.root, plain.root);
+    int root = open_folder(AT_FDCWD, base.root);
+    assert_int_equal(stat_of(root, "etc/f").st_uid, 100000);
+    assert_int_equal(stat_of(root, "..").st_mode & 07777, 0710);
+    assert_int_equal(stat_of(root, "..").st_uid, 0);
+    assert_int_equal(stat_of(root, "..").st_gid, 200000);
+    close(root);
+    pf_base_end(&base);
+    pf_base_end(&plain);
 }
 
 static void other_packages_have_another(void **state)
@@ -228,7 +252,7 @@ static void needs_a_cached_root(void **state)
     (void)state;
     struct pf_base base;
     assert_int_equal(renameat(temp.fd, "cache/rootfs-plamo-8.x-x86_64", temp.fd, "away"), 0);
-    assert_true(pf_base_hold(cache, 1, NULL, NULL, &base, &err) < 0);
+    assert_true(pf_base_hold(cache, &(struct pf_base_wish){.threads = 1}, &base, &err) < 0);
     assert_contains(err.text, "rootfs-plamo-8.x-x86_64");
     pf_base_end(&base);
 }
@@ -236,6 +260,7 @@ static void needs_a_cached_root(void **state)
 #define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
 static const struct CMUnitTest tests[] = {
     test(is_the_cached_root),
+    test(mapped_owners_have_another),
     test(other_packages_have_another),
     test(stays_while_a_run_holds_it),
     test(stays_where_one_only_looks),
