@@ -60,7 +60,8 @@ static int read_options(int argc, char **argv, struct template *t)
         case 'h':
             printf("%s%s%s%s", _(help), _(options_root_help), _(options_help),
                    _(options_environment_help));
-            return EXIT_DONE;
+            /* lxc-create keeps the container where its template says that it was made. */
+            return t->path ? EXIT_USAGE : EXIT_DONE;
         case OPT_VERSION:
             puts("lxc-plamo-fast " PF_VERSION);
             return EXIT_DONE;
@@ -118,6 +119,13 @@ static int check_container(const struct template *t)
     }
     if (!t->name) {
         report_error("--name is missing: this template is run by lxc-create");
+        return EXIT_USAGE;
+    }
+    if (*t->name == '-' || *t->name == '.') {
+        report_error("\"%s\" is no name for a container: it begins with \"%c\" (lxc-create takes "
+                     "the first word that is no option for the name; lxc-create -t plamo-fast -h "
+                     "lists the options)",
+                     t->name, *t->name);
         return EXIT_USAGE;
     }
     if (strlen(t->name) > HOST_NAME_MAX) {

@@ -130,8 +130,8 @@ struct pf_target {
     const char *root; /* its path */
     const char *name; /* the container's; NULL: leave the root as installed, unconfigured */
     bool in_place; /* fill the folder that is there (it may be a mount point; an empty one of btrfs
-                      may give way to a snapshot); else the root appears under its path by one
-                      rename when it is finished */
+                      may give way to a snapshot), or make it, with those above it; else the root
+                      appears under its path by one rename when it is finished */
     /* How it is configured; all NULL where name is. */
     const char *timezone;      /* like "Europe/Berlin"; NULL: Asia/Tokyo */
     const char *network;       /* "dhcp" (also for NULL): on eth0; "none": the loopback alone */

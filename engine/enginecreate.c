@@ -12,6 +12,8 @@
 #include "target.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static int copy_root(struct pf_engine *engine, const struct pf_target *target, int to_fd,
@@ -101,13 +103,58 @@ static int fill_target(struct pf_engine *engine, const struct pf_target *target,
     return failed;
 }
 
+/* The directories above a root that were missing, and are made for it. */
+struct above {
+    char *path;
+    size_t kept; /* so much of the path was there */
+};
+
+static void cut_component(char *path)
+{
+    char *slash = strrchr(path, '/');
+    path[slash ? (size_t)(slash - path) : 0] = '\0';
+}
+
+/* As LXC does for a root of its own (dir_create of its storage/dir.c). */
+static int make_above(const char *root, struct above *above, struct pf_error *err)
+{
+    pf_auto_free char *there = NULL;
+    size_t length = strlen(root);
+    while (length > 1 && root[length - 1] == '/')
+        length--;
+    above->path = strndup(root, length);
+    if (above->path)
+        cut_component(above->path);
+    there = above->path ? strdup(above->path) : NULL;
+    if (!there)
+        return pf_error_memory(err);
+    while (*there && faccessat(AT_FDCWD, there, F_OK, 0) < 0)
+        cut_component(there);
+    above->kept = strlen(there);
+    if (above->path[above->kept] && pf_fs_make_folders(AT_FDCWD, above->path, 0755) < 0)
+        return pf_error_errno(err, "making %s", above->path);
+    return 0;
+}
+
+static void end_above(struct above *above, bool keep)
+{
+    while (!keep && above->path && strlen(above->path) > above->kept &&
+           unlinkat(AT_FDCWD, above->path, AT_REMOVEDIR) == 0)
+        cut_component(above->path);
+    free(above->path);
+}
+
 int pf_engine_create_root(struct pf_engine *engine, const struct pf_target *target,
                           struct pf_error *err)
 {
     struct pf_target_folder folder;
     struct pf_configure configure;
+    struct above above = {0};
     int failed = settle_target(engine, target, &configure, err);
+    if (!failed && target->in_place)
+        failed = make_above(target->root, &above, err);
     if (failed) {
+        end_above(&above, false);
         pf_configure_end(&configure);
         return failed;
     }
@@ -118,6 +165,7 @@ int pf_engine_create_root(struct pf_engine *engine, const struct pf_target *targ
     if (!failed)
         failed = fill_target(engine, target, &configure, &folder, err);
     pf_target_end(&folder);
+    end_above(&above, !failed);
     pf_configure_end(&configure);
     if (!failed)
         pf_events_send(engine->events, &(struct pf_event){.type = PF_EVENT_DONE});

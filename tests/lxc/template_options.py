@@ -26,6 +26,7 @@ COMMON_CONFIG = "/usr/share/lxc/config/plamo.common.conf"
 # Nobody listens there.
 DEAD_MIRROR = {"DLSCHEME": "http", "MIRRORSRV": "127.0.0.1:9"}
 DONE, FAILED, USAGE, MIRROR, BUSY, PERMISSION = 0, 1, 2, 3, 5, 6
+SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
 class Run:
@@ -133,6 +134,13 @@ def ways_to_write_options(report, template):
         for word in ("--path", "--name", "--rootfs", "--clean", "--bindhome", "--release", "--arch", "-p,", "-n,",
                      "-c,", "-r,", "-a,", "-b,", "--mirror", "--offline", "--update", "--jobs", "LXC_CACHE_PATH"):
             report.check(word in run.output, f"{option} does not tell of {word}")
+        run = template.run(*form(template.container()), option)
+        report.equal(run.status, USAGE, f"{option} by way of lxc-create, which would keep an empty container")
+    shown = subprocess.run(["lxc-create", "-t", template.program, "-h"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    report.check(b"--mirror" in shown.stdout, "lxc-create -t plamo-fast -h, as the READMEs have it, does not list our options")
+    for readme in ("README.md", "README.ja.md"):
+        with open(os.path.join(SOURCES, readme)) as stream:
+            report.check("`lxc-create -t plamo-fast -h`" in stream.read(), f"{readme} has another command")
 
 
 def refusals(report, template):
@@ -164,11 +172,12 @@ def refusals(report, template):
 
 def names(report, template):
     """Names that could be a host's are taken as they are, others are refused."""
-    for name in ("a b", "a\tb", "a/b", "../c1", ".", "..", "a\nb", "a\x7fb", "\x1b[1m", "n" * 65):
+    # What begins with "-" is an option that lxc-create took for the name; "." hides a container from LXC.
+    for name in ("a b", "a\tb", "a/b", "../c1", ".", "..", "a\nb", "a\x7fb", "\x1b[1m", "n" * 65, "-x", "--help", ".x"):
         run = template.create(name=name)
         check_refused(report, run, USAGE, "name", f"name {name!r}")
         report.check("\x1b" not in run.log, "an escape sequence of the name reaches the terminal")
-    for name in ("a", "a.b_c-d", "-x", "100%N", "$(id)", "a&b\\1", "größe", "n" * 64):
+    for name in ("a", "a.b_c-d", "100%N", "$(id)", "a&b\\1", "größe", "n" * 64):
         run = template.create("--offline", name=name)
         check_made(report, run, f"name {name!r}", name)
         report.check(f"\nlxc.uts.name = {name}\n" in run.config, f"name {name!r}: not in the config")
@@ -301,6 +310,13 @@ def roots_elsewhere(report, template):
         run = template.create("--offline", f"--rootfs={root}", config=config)
         check_made(report, run, f"--rootfs with {value}", rootfs=root)
         report.equal(run.config[:len(config)], config, "what was in the config")
+    where = template.container()
+    deep = os.path.join(template.folder, "missing", "parents")
+    run = template.run(f"--path={where}", "--name=c1", f"--rootfs={deep}/root", "--offline", where=where)
+    check_made(report, run, "a root whose parents are missing", rootfs=f"{deep}/root")
+    run = template.run(f"--path={where}", "--name=c1", f"--rootfs={template.folder}/none/at/all", "--offline", "-r", "6.x",
+                       where=where)
+    report.check(run.status != DONE and not os.path.exists(f"{template.folder}/none"), "parents stay of a root that was not made")
     for content in ("file", "folder"):
         where = template.container()
         os.makedirs(os.path.join(where, "rootfs/there") if content == "folder" else os.path.join(where, "there"))
