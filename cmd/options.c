@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "options.h"
 
+#include "namelist.h"
 #include "quantity.h"
 #include "report.h"
 
@@ -43,28 +44,58 @@ enum { WORDS_CATEGORIES, WORDS_CONTRIB, WORDS_IGNORE, WORDS_ADDONS };
 
 static void free_words(char **words)
 {
-    if (!words)
-        return;
-    free(words[0]); /* the text that all of them point into, see split_words */
+    for (char **word = words; word && *word; word++)
+        free(*word);
     free(words);
 }
 
-/* Splits at white space. The first element owns the text and is not part of the list. */
+static int add_word(char ***words, size_t *count, const char *word)
+{
+    char *copy = strdup(word);
+    char **grown = copy ? reallocarray(*words, *count + 2, sizeof *grown) : NULL;
+    if (!grown) {
+        free(copy);
+        return -1;
+    }
+    *words = grown;
+    grown[(*count)++] = copy;
+    grown[*count] = NULL;
+    return 0;
+}
+
+/* A word with braces stands for several; as for the shell, one whose braces make no sense stands
+   for itself. */
+static int put_words(char ***words, size_t *count, const char *word)
+{
+    struct namelist names = {0};
+    char why[256];
+    int failed = 0;
+    if (!strchr(word, '{') || namelist_add(&names, word, why) < 0) {
+        failed = add_word(words, count, word);
+    } else {
+        for (size_t i = 0; !failed && i < names.count; i++)
+            failed = add_word(words, count, names.names[i]);
+    }
+    namelist_end(&names);
+    return failed;
+}
+
+/* Splits at white space. NULL where memory is short. */
 static char **split_words(const char *text)
 {
     char *copy = strdup(text);
-    char **words = calloc(strlen(text) / 2 + 3, sizeof *words);
-    if (!copy || !words) {
-        free(copy);
-        free(words);
-        return NULL;
-    }
-    words[0] = copy;
-    size_t count = 1;
+    char **words = calloc(1, sizeof *words);
+    size_t count = 0;
     char *state = NULL;
-    for (char *w = strtok_r(copy, " \t\n", &state); w; w = strtok_r(NULL, " \t\n", &state))
-        words[count++] = w;
-    return words;
+    int failed = copy && words ? 0 : -1;
+    for (char *w = failed ? NULL : strtok_r(copy, " \t\n", &state); !failed && w;
+         w = strtok_r(NULL, " \t\n", &state))
+        failed = put_words(&words, &count, w);
+    free(copy);
+    if (!failed)
+        return words;
+    free_words(words);
+    return NULL;
 }
 
 static int set_words(struct options *options, int which, const char *text)
@@ -74,7 +105,7 @@ static int set_words(struct options *options, int which, const char *text)
         return -1;
     free_words(options->words[which]);
     options->words[which] = words;
-    const char *const *list = (const char *const *)(words + 1);
+    const char *const *list = (const char *const *)words;
     switch (which) {
     case WORDS_CATEGORIES:
         options->settings.categories = list;
@@ -156,7 +187,7 @@ static int mirrors_from_environment(struct options *options)
         return 0;
     char **servers = split_words(names ? names : "repository.plamolinux.org");
     int failed = servers ? 0 : -1;
-    for (char **server = servers ? servers + 1 : NULL; !failed && *server; server++) {
+    for (char **server = servers; !failed && *server; server++) {
         char *url = NULL;
         if (asprintf(&url, "%s://%s%s", scheme ? scheme : "https", *server,
                      path ? path : "/pub/linux/Plamo") < 0)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "crawl.h"
 
+#include "array.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "folderlist.h"
 #include "message.h"
 #include "mirrorpath.h"
 #include "mirrorsums.h"
+#include "names.h"
 #include "nearest.h"
+#include "pkgname.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,26 +251,6 @@ static int settle_links(struct crawl *crawl)
     return run(crawl);
 }
 
-static int make_plan(struct crawl *crawl, struct pf_plan *plan)
-{
-    for (size_t g = 0; g < crawl->group_count; g++) {
-        const struct group *group = &crawl->groups[g];
-        const struct folder *top = group->top;
-        size_t before = plan->count;
-        int failed =
-            pf_plan_add_folder(plan, &group->rule, &top->list.listing, top->place, crawl->err);
-        for (size_t i = 0; !failed && i < top->child_count; i++)
-            failed = pf_plan_add_folder(plan, &group->rule, &top->children[i]->list.listing,
-                                        top->children[i]->place, crawl->err);
-        if (failed)
-            return failed;
-        if (plan->count == before)
-            pf_events_text(crawl->events, PF_EVENT_WARNING, group->name,
-                           "the mirror has no package for it that was not planned already");
-    }
-    return 0;
-}
-
 static int on_parent_listed(void *ctx, const struct pf_error *error, bool unsafe)
 {
     (void)ctx;
@@ -305,16 +288,24 @@ static bool has_name(const char *const *names, const char *name)
     return false;
 }
 
-static void offer(struct crawl *crawl, const char *name, const char *const *names, size_t count,
-                  const char *parent)
+/* Puts the names near to a mistyped one into text, or nothing. */
+static size_t nearest_text(const char *name, const char *const *names, size_t count, char text[512])
 {
     const char *nearest[MAX_OFFERED];
     size_t n = pf_nearest(name, names, count, MAX_OFFERED, nearest);
-    char text[512] = "";
+    *text = '\0';
     for (size_t i = 0; i < n; i++) {
         size_t length = strlen(text);
-        snprintf(text + length, sizeof text - length, "%s%s", i ? ", " : "", nearest[i]);
+        snprintf(text + length, 512 - length, "%s%s", i ? ", " : "", nearest[i]);
     }
+    return n;
+}
+
+static void offer(struct crawl *crawl, const char *name, const char *const *names, size_t count,
+                  const char *parent)
+{
+    char text[512];
+    size_t n = nearest_text(name, names, count, text);
     pf_error_set(crawl->err, PF_E_ABSENT,
                  n ? N_("%s has no folder \"%s\"; did you mean %s?")
                    : N_("%s has no folder \"%s\"%s"),
@@ -346,6 +337,89 @@ static void name_the_nearest(struct crawl *crawl)
         offer(crawl, slash + 1, names, count, parent_url);
     free(found);
     pf_folderlist_end(&list);
+}
+
+/* Calls fn for each file of a group's folders until it returns non-zero, which is returned. */
+static int each_file(const struct group *group, int (*fn)(void *ctx, const char *file), void *ctx)
+{
+    int result = 0;
+    for (size_t f = 0; !result && f < group->top->child_count + 1; f++) {
+        const struct folder *folder = f ? group->top->children[f - 1] : group->top;
+        const struct pf_listing *listing = &folder->list.listing;
+        for (size_t i = 0; !result && i < listing->count; i++) {
+            if (!listing->entries[i].folder)
+                result = fn(ctx, listing->entries[i].name);
+        }
+    }
+    return result;
+}
+
+static int is_taken(void *ctx, const char *file)
+{
+    const struct pf_plan_rule *rule = ctx;
+    return pf_plan_takes(rule, file);
+}
+
+/* The names of packages, each once. */
+struct package_names {
+    struct pf_names seen;
+    char **names;
+    size_t count;
+};
+
+static int add_name(void *ctx, const char *file)
+{
+    struct package_names *all = ctx;
+    struct pf_pkgname package;
+    if (pf_pkgname_parse(file, &package) < 0 || pf_names_add(&all->seen, package.name) != 1)
+        return 0;
+    char *name = strdup(package.name);
+    if (!name || pf_array_room(&all->names, all->count, sizeof *all->names) < 0) {
+        free(name);
+        return 1;
+    }
+    all->names[all->count++] = name;
+    return 0;
+}
+
+/* Of an add-on that is not in its folder: which ones have a name like it. */
+static int refuse_addon(struct crawl *crawl, const struct group *group)
+{
+    struct package_names all = {0};
+    const char *name = strrchr(group->name, '/') + 1;
+    char text[512];
+    each_file(group, add_name, &all);
+    size_t n = nearest_text(name, (const char *const *)all.names, all.count, text);
+    for (size_t i = 0; i < all.count; i++)
+        free(all.names[i]);
+    free(all.names);
+    pf_names_end(&all.seen);
+    return pf_error_set(crawl->err, PF_E_ABSENT,
+                        n ? N_("%s has no package \"%s\"; did you mean %s?")
+                          : N_("%s has no package \"%s\"%s"),
+                        group->top->url, name, text);
+}
+
+static int make_plan(struct crawl *crawl, struct pf_plan *plan)
+{
+    for (size_t g = 0; g < crawl->group_count; g++) {
+        const struct group *group = &crawl->groups[g];
+        const struct folder *top = group->top;
+        size_t before = plan->count;
+        int failed =
+            pf_plan_add_folder(plan, &group->rule, &top->list.listing, top->place, crawl->err);
+        for (size_t i = 0; !failed && i < top->child_count; i++)
+            failed = pf_plan_add_folder(plan, &group->rule, &top->children[i]->list.listing,
+                                        top->children[i]->place, crawl->err);
+        if (failed)
+            return failed;
+        if (group->rule.pattern && !each_file(group, is_taken, (void *)&group->rule))
+            return refuse_addon(crawl, group);
+        if (plan->count == before && !group->rule.pattern)
+            pf_events_text(crawl->events, PF_EVENT_WARNING, group->name,
+                           "the mirror has no package for it that was not planned already");
+    }
+    return 0;
 }
 
 /* The list of all sums, where a mirror has one, lies at the top. */

@@ -31,9 +31,9 @@ Case = collections.namedtuple("Case", "release variables arch", defaults=(None,)
 
 
 def without_categories(release):
-    """CATEGORIES="": no category, but contrib folders, and all that is needed as add-ons; one of them is nowhere."""
+    """CATEGORIES="": no category, but contrib folders, and all that is needed as add-ons."""
     return Case(release, {"CATEGORIES": "", "EXTRACTGRS": " ".join(selection.CONTRIB),
-                          "ADDONPKGS": " ".join([*base_addons(release), "contrib/Library/nowhere"])})
+                          "ADDONPKGS": " ".join(base_addons(release))})
 
 
 GROUPS = {

@@ -320,6 +320,9 @@ class Choice(NetTest):
                          ["one.00base", "two.00base", "one.Emacs", "two.Emacs", "one.DB", "two.DB"])
         self.assertEqual(self.given("--ignore", "one.00base"), ["two.00base"])
         self.assertEqual(self.given("--add", "contrib/DB/two.DB"), ["one.00base", "two.00base", "two.DB"])
+        self.assertEqual(self.given("--add", "contrib/DB/{two.DB,one.DB}"), ["one.00base", "two.00base", "two.DB", "one.DB"])
+        self.assertEqual(self.given("--contrib", "{Emacs,DB}", "--add", "contrib/DB/one.DB"),
+                         ["one.00base", "two.00base", "one.Emacs", "two.Emacs", "one.DB", "two.DB"])
         self.assertEqual(self.given("--categories", "", "--contrib", "DB", "--ignore", "", "--add", ""),
                          ["one.DB", "two.DB"])
 
@@ -331,6 +334,8 @@ class Choice(NetTest):
         chosen = self.environment(CATEGORIES="01_minimum", EXTRACTGRS="DB", IGNOREPKGS="one.01minimum one.DB",
                                   ADDONPKGS="contrib/Emacs/one.Emacs")
         self.assertEqual(self.names(env=chosen), ["two.01minimum", "two.DB", "one.Emacs"])
+        braces = self.environment(ADDONPKGS="contrib/{Emacs/one.Emacs,DB/two.DB}")
+        self.assertEqual(self.names(env=braces), ["one.00base", "two.00base", "one.Emacs", "two.DB"])
         options = ("--contrib", "", "--ignore", "x", "--add", "", "--categories", "00_base")
         self.assertEqual(self.names(*options, env=chosen), ["one.00base", "two.00base"], "options count more")
         self.assert_done(self.run_program("build", self.root, "--no-configure", "-a", ARCH, env=chosen))
@@ -419,6 +424,14 @@ class Nearest(NetTest):
     def test_addons(self):
         self.check(("--add", "contrib/emcas/mew"), '"emcas"', "Emacs")
         self.check(("--add", "plamo/00_bse/bash"), '"00_bse"', "00_base")
+
+    def test_packages(self):
+        """An add-on that its folder does not have, the others being there, too."""
+        for name in ("morse", "qrq", "qrq2"):
+            self.put(noise_package(name, 1000), "contrib/Hamradio")
+        self.check(("--add", "contrib/Hamradio/morse contrib/Hamradio/qqr"), '"qqr"', "did you mean qrq", far=("morse",))
+        self.check(("--add", "contrib/Hamradio/nosuchthing"), '"nosuchthing"', far=("did you mean",))
+        self.check(("--add", "contrib/Hamradio/{morse,qqr}"), '"qqr"', "qrq")
 
     def test_nothing_near(self):
         self.check(("--categories", "qqqqqqqq"), '"qqqqqqqq"', far=("did you mean",))
