@@ -113,7 +113,7 @@ int command_build(int argc, char **argv, struct options *options)
     struct wish wish = {0};
     int option;
     while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
-        if (command_answers(option, help, true))
+        if (command_answers(option, help, options, true))
             return EXIT_DONE;
         int taken = options_take(options, option, optarg);
         if (taken == 0 && option == OPT_NAME)
@@ -129,6 +129,10 @@ int command_build(int argc, char **argv, struct options *options)
     }
     if (argc - optind != 1) {
         report_error("build takes one folder: plamo-fast build ROOT [OPTIONS]");
+        return EXIT_USAGE;
+    }
+    if (wish.name && wish.as_installed) {
+        report_error("--name is of no use with --no-configure: no name is written anywhere");
         return EXIT_USAGE;
     }
     return build(options, argv[optind], &wish);

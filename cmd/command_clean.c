@@ -16,7 +16,7 @@ int command_clean(int argc, char **argv, struct options *options)
     struct pf_error err = {0};
     int option, status = EXIT_DONE;
     while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
-        if (command_answers(option, help, false))
+        if (command_answers(option, help, options, false))
             return EXIT_DONE;
         if (options_take(options, option, optarg) <= 0)
             return EXIT_USAGE;

@@ -281,7 +281,7 @@ int command_create(int argc, char **argv, struct options *options)
     struct create c = {0};
     int option, status = EXIT_USAGE;
     while ((option = options_next(argc, argv, OPTIONS_SHORT "P:f:B:", long_options)) != -1) {
-        if (command_answers(option, help, true)) {
+        if (command_answers(option, help, options, true)) {
             status = EXIT_DONE;
             break;
         }

@@ -231,7 +231,7 @@ int command_diff(int argc, char **argv, struct options *options)
     bool json = false;
     int option;
     while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
-        if (command_answers(option, help, false))
+        if (command_answers(option, help, options, false))
             return EXIT_DONE;
         int taken = options_take(options, option, optarg);
         if (taken == 0 && option == OPT_JSON)

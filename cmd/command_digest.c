@@ -10,7 +10,8 @@ static const char help[] =
     "Print one digest of all that is in a root: the same packages give the same, on any machine\n"
     "and any day. Times, the install log and the root's own folder do not count.\n"
     "Example: plamo-fast digest /var/cache/lxc/rootfs-plamo-8.x-x86_64\n"
-    "\n";
+    "\n"
+    "  -j, --jobs N        worker threads\n";
 
 static const struct option long_options[] = {OPTIONS_LONG, {0}};
 
@@ -20,7 +21,7 @@ int command_digest(int argc, char **argv, struct options *options)
     struct pf_error err = {0};
     int option, status = EXIT_DONE;
     while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
-        if (command_answers(option, help, false))
+        if (command_answers(option, help, options, false))
             return EXIT_DONE;
         if (options_take(options, option, optarg) <= 0)
             return EXIT_USAGE;

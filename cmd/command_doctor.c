@@ -14,7 +14,9 @@ static const char help[] =
     "that every build needs. Nothing is changed.\n"
     "Example: plamo-fast doctor --cache /srv/cache --json\n"
     "\n"
-    "      --lxc-path DIR  where containers are (/var/lib/lxc)   --json   one JSON object\n";
+    "      --lxc-path DIR  where containers are (/var/lib/lxc)   --json   one JSON object\n"
+    "      --cache DIR     default /var/cache/lxc       --no-sandbox     scripts are to be "
+    "trusted\n";
 
 enum { OPT_JSON = OPT_OF_COMMAND, OPT_LXC_PATH };
 
@@ -97,7 +99,7 @@ int command_doctor(int argc, char **argv, struct options *options)
     bool json = false;
     int option;
     while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
-        if (command_answers(option, help, false))
+        if (command_answers(option, help, options, false))
             return EXIT_DONE;
         int taken = options_take(options, option, optarg);
         if (taken == 0 && option == OPT_JSON)

@@ -33,7 +33,7 @@ static int take_own(struct pf_gc *gc, int option, const char *argument)
 {
     switch (option) {
     case OPT_MAX_AGE:
-        if (quantity_parse_duration(argument, &gc->max_age_s) == 0)
+        if (quantity_parse_duration(argument, &gc->max_age_s) == 0 && gc->max_age_s > 0)
             return 1;
         report_error("--max-age takes a time like 12h or 60d, not \"%s\"", argument);
         return -1;
@@ -68,7 +68,7 @@ int command_gc(int argc, char **argv, struct options *options)
     struct pf_error err = {0};
     int option, status = EXIT_DONE;
     while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
-        if (command_answers(option, help, false))
+        if (command_answers(option, help, options, false))
             return EXIT_DONE;
         int taken = options_take(options, option, optarg);
         if (taken == 0)

@@ -85,7 +85,7 @@ int command_lock(int argc, char **argv, struct options *options)
     int option;
     options->settings.digest = true;
     while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
-        if (command_answers(option, help, false))
+        if (command_answers(option, help, options, false))
             return EXIT_DONE;
         int taken = options_take(options, option, optarg);
         if (taken == 0 && option == OPT_NO_DIGEST)

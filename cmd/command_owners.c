@@ -89,7 +89,7 @@ int command_owners(int argc, char **argv, struct options *options)
     struct question q = {0};
     int option;
     while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
-        if (command_answers(option, help, false))
+        if (command_answers(option, help, options, false))
             return EXIT_DONE;
         int taken = options_take(options, option, optarg);
         if (taken == 0 && option == OPT_JSON)

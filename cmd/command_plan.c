@@ -14,7 +14,8 @@ static const char help[] =
     "mirror does not say), name, URL. Nothing is downloaded.\n"
     "Example: plamo-fast plan --release 8.x --categories \"00_base 02_devel\" --json\n"
     "\n"
-    "      --json          one JSON object                  --tree    folders, with their sizes\n";
+    "      --json          one JSON object                  --tree    folders, with their sizes\n"
+    "      --offline       of what the cache has\n";
 
 enum { OPT_JSON = OPT_OF_COMMAND, OPT_TREE };
 
@@ -92,15 +93,20 @@ int command_plan(int argc, char **argv, struct options *options)
     enum shape shape = SHAPE_LINES;
     int option;
     while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
-        if (command_answers(option, help, false))
+        if (command_answers(option, help, options, false))
             return EXIT_DONE;
         int taken = options_take(options, option, optarg);
+        enum shape before = shape;
         if (taken == 0 && option == OPT_JSON)
             shape = SHAPE_JSON;
         else if (taken == 0 && option == OPT_TREE)
             shape = SHAPE_TREE;
         else if (taken <= 0)
             return EXIT_USAGE;
+        if (before != SHAPE_LINES && before != shape) {
+            report_error("--json and --tree are two ways to show it: give one of them");
+            return EXIT_USAGE;
+        }
     }
     if (argc != optind) {
         report_error("plan takes no \"%s\"", argv[optind]);

@@ -19,7 +19,8 @@ static const char help[] =
     "is damaged.\n"
     "Example: plamo-fast verify /var/lib/lxc/web1/rootfs --release 8.x\n"
     "\n"
-    "      --json          one JSON object\n";
+    "      --json          one JSON object              -j, --jobs N     worker threads\n"
+    "      --limit NAME=N  of one package: entries, depth, names, ratio, bytes or memory\n";
 
 enum { OPT_JSON = OPT_OF_COMMAND };
 
@@ -118,7 +119,7 @@ int command_verify(int argc, char **argv, struct options *options)
     bool json = false;
     int option;
     while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
-        if (command_answers(option, help, false))
+        if (command_answers(option, help, options, false))
             return EXIT_DONE;
         int taken = options_take(options, option, optarg);
         if (taken == 0 && option == OPT_JSON)

@@ -23,6 +23,7 @@ static const char help[] =
     "\n"
     "      --config FILE   default /etc/plamo-fast.conf, which is explained in its example\n"
     "      --max-age TIME  do not ask for what was asked less than TIME ago, like 90m, 6h or 2d\n"
+    "      --update        ask in any case: --max-age 0\n"
     "      --keep N        keep N older sets of packages when newer ones replace them (none)\n";
 
 enum { OPT_CONFIG = OPT_OF_COMMAND, OPT_MAX_AGE, OPT_KEEP };
@@ -71,6 +72,9 @@ static int take_own(struct options *options, int option, const char *argument)
         }
         report_error("--max-age takes a time like 90m, 6h or 2d, not \"%s\"", argument);
         return -1;
+    case OPT_UPDATE:
+        options->settings.max_age_s = 0;
+        return 1;
     case OPT_KEEP:
         if (strcmp(argument, "0") == 0 ||
             (quantity_parse_amount(argument, &value) == 0 && value <= 1000)) {
@@ -90,7 +94,7 @@ static int take_command_line(struct warm *w, int argc, char **argv, struct optio
     int option;
     optind = 0; /* begins anew */
     while ((option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {
-        if (command_answers(option, help, false))
+        if (command_answers(option, help, options, false))
             return 1;
         if (option == OPT_CONFIG)
             w->config_path = optarg;
@@ -231,7 +235,7 @@ static int refuse_rivals(const struct warm *w, const struct warming *a, const st
     return EXIT_USAGE;
 }
 
-static int settle_all(struct warm *w, int argc, char **argv)
+static int settle_all(struct warm *w, int argc, char **argv, unsigned uses)
 {
     int status = EXIT_DONE;
     w->warmings = calloc(w->config.count, sizeof *w->warmings);
@@ -242,6 +246,7 @@ static int settle_all(struct warm *w, int argc, char **argv)
             continue;
         struct warming *warming = &w->warmings[w->count++];
         warming->section = &w->config.sections[i];
+        warming->options.uses = uses;
         status = settle(w, warming, argc, argv);
         for (size_t j = 0; j + 1 < w->count && status == EXIT_DONE; j++)
             status = refuse_rivals(w, &w->warmings[j], warming);
@@ -309,7 +314,7 @@ int command_warm(int argc, char **argv, struct options *options)
     else
         status = check_names(&w);
     if (status == EXIT_DONE)
-        status = settle_all(&w, argc, argv);
+        status = settle_all(&w, argc, argv, options->uses);
     if (status == EXIT_DONE && geteuid() != 0) {
         report_error("warming a cache needs root's privileges: it installs packages");
         status = EXIT_PERMISSION;

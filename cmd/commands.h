@@ -32,6 +32,6 @@ void command_end(struct pf_engine *engine);
 int command_flush(int status);
 
 /* Handles --help and --version: true where the option was one of them. */
-bool command_answers(int option, const char *help, bool makes_root);
+bool command_answers(int option, const char *help, const struct options *options, bool makes_root);
 
 #endif

@@ -58,8 +58,9 @@ static int read_options(int argc, char **argv, struct template *t)
     while ((option = options_next(argc, argv, OPTIONS_SHORT "p:n:cb:", long_options)) != -1) {
         switch (option) {
         case 'h':
-            printf("%s%s%s%s", _(help), _(options_root_help), _(options_help),
-                   _(options_environment_help));
+            printf("%s%s", _(help), _(options_root_help));
+            options_print_help(t->options.uses);
+            fputs(_(options_environment_help), stdout);
             /* lxc-create keeps the container where its template says that it was made. */
             return t->path ? EXIT_USAGE : EXIT_DONE;
         case OPT_VERSION:
@@ -218,7 +219,7 @@ static int run(struct template *t)
 
 int main(int argc, char **argv)
 {
-    struct template t = {0};
+    struct template t = {.options.uses = OPTIONS_ALL};
     language_init();
     report_init("lxc-plamo-fast", 0);
     int status = EXIT_FAILED;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "options.h"
 
+#include "language.h"
 #include "namelist.h"
 #include "quantity.h"
 #include "report.h"
@@ -15,22 +16,47 @@ const char options_root_help[] =
     "      --root-password HOW  keep, locked, password:TEXT, file:PATH (its first line) or\n"
     "                      hash:CRYPT (default keep; of 5.x root, with a warning)\n";
 
-const char options_help[] =
-    "  -r, --release R     5.x to 8.x (default 7.x)     -a, --arch A     x86_64 or x86\n"
-    "      --categories L  folders of plamo/                --contrib L  folders of contrib/\n"
-    "      --ignore L      packages never taken             --add L      FOLDER/NAME of others\n"
-    "  -m, --mirror URL    http, https, ftp or file; repeated: others to turn to\n"
-    "      --ca-file FILE  authorities for https        -4, --ipv4       -6, --ipv6  only that\n"
-    "      --limit-rate R  bytes/s at most, like 2M         --connections N  at once (8)\n"
-    "      --min-rate R    break off what is slower (1k)    --stall-timeout S  for so long (30)\n"
-    "      --limit NAME=N  of one package: entries, depth, names, ratio, bytes or memory\n"
-    "      --fetch-timeout S  for all of it (no limit)      --skip-corrupt   go on without\n"
-    "      --lock FILE     exactly what it says             --keyring K    signed by one of K\n"
-    "      --offline       use the cache alone              --update     fetch what changed\n"
-    "      --cache DIR     default /var/cache/lxc           --lock-timeout S  wait (600)\n"
-    "  -j, --jobs N        worker threads                   --no-sandbox     trust scripts\n"
-    "      --progress HOW  auto, bar, plain, json or none   -v, -vv, --verbose  -q, --quiet\n"
-    "      --no-checksums  ignore the mirror's lists    -h, --help       --version\n";
+/* A line is shown where all that it tells of is used. */
+static const struct {
+    unsigned uses;
+    const char *text;
+} help_lines[] = {
+    {OPTIONS_RELEASE,
+     N_("  -r, --release R     5.x to 8.x (default 7.x)     -a, --arch A     x86_64 or x86\n")},
+    {OPTIONS_PACKAGES,
+     N_("      --categories L  folders of plamo/                --contrib L  folders of contrib/\n"
+        "      --ignore L      packages never taken             --add L      FOLDER/NAME of "
+        "others\n")},
+    {OPTIONS_MIRROR,
+     N_("  -m, --mirror URL    http, https, ftp or file; repeated: others to turn to\n"
+        "      --ca-file FILE  authorities for https        -4, --ipv4       -6, --ipv6  only "
+        "that\n"
+        "      --limit-rate R  bytes/s at most, like 2M         --connections N  at once (8)\n"
+        "      --min-rate R    break off what is slower (1k)    --stall-timeout S  for so long "
+        "(30)\n"
+        "      --fetch-timeout S  for all of it (no limit)      --no-checksums   ignore its "
+        "lists\n")},
+    {OPTIONS_INSTALL,
+     N_("      --limit NAME=N  of one package: entries, depth, names, ratio, bytes or memory\n"
+        "  -j, --jobs N  threads    --skip-corrupt  go on without    --no-sandbox  trust "
+        "scripts\n")},
+    {OPTIONS_LOCK, N_("      --lock FILE     exactly what it says             --keyring K    "
+                      "signed by one of K\n")},
+    {OPTIONS_OFFLINE | OPTIONS_UPDATE, N_("      --offline       use the cache alone              "
+                                          "--update     fetch what changed\n")},
+    {OPTIONS_STORE,
+     N_("      --cache DIR     default /var/cache/lxc           --lock-timeout S  wait (600)\n")},
+    {0, N_("  -q, --quiet  -v, -vv, --verbose  --progress auto|bar|plain|json|none  -h, --help  "
+           "--version\n")},
+};
+
+void options_print_help(unsigned uses)
+{
+    for (size_t i = 0; i < sizeof help_lines / sizeof *help_lines; i++) {
+        if ((uses & help_lines[i].uses) == help_lines[i].uses)
+            fputs(_(help_lines[i].text), stdout);
+    }
+}
 
 const char options_environment_help[] =
     "Environment: DLSCHEME MIRRORSRV MIRRORPATH name the mirror (MIRRORSRV may name several);\n"
@@ -238,9 +264,22 @@ static int check_readable(const struct options *options, const char *name)
     return -1;
 }
 
+static int check_combination(const struct options *options)
+{
+    const struct pf_settings *s = &options->settings;
+    if (s->keyring && !s->lock_file)
+        report_error("--keyring is of no use without --lock: it is for the lockfile's signature");
+    else if (s->lock_file && options->chosen)
+        report_error("--%s is of no use with --lock: the lockfile says which packages",
+                     options->chosen);
+    else
+        return 0;
+    return -1;
+}
+
 int options_check(const struct options *options)
 {
-    int failed = 0;
+    int failed = check_combination(options);
     for (size_t i = 0; !failed && i < sizeof lists / sizeof *lists; i++)
         failed = options->words[lists[i].which] ? 0 : check_readable(options, lists[i].name);
     if (!failed && !options->settings.release)
@@ -351,9 +390,61 @@ static int take_words(struct options *options, int which, const char *text)
     return -1;
 }
 
+/* Is an option one of what the command makes use of? */
+static int check_use(const struct options *options, int option)
+{
+    static const struct {
+        int option;
+        const char *name;
+        unsigned use;
+    } known[] = {
+        {'r', "release", OPTIONS_RELEASE},
+        {'a', "arch", OPTIONS_RELEASE},
+        {'m', "mirror", OPTIONS_MIRROR},
+        {'4', "ipv4", OPTIONS_MIRROR},
+        {'6', "ipv6", OPTIONS_MIRROR},
+        {'j', "jobs", OPTIONS_JOBS},
+        {OPT_CATEGORIES, "categories", OPTIONS_PACKAGES},
+        {OPT_CONTRIB, "contrib", OPTIONS_PACKAGES},
+        {OPT_IGNORE, "ignore", OPTIONS_PACKAGES},
+        {OPT_ADD, "add", OPTIONS_PACKAGES},
+        {OPT_CACHE, "cache", OPTIONS_CACHE},
+        {OPT_CONNECTIONS, "connections", OPTIONS_MIRROR},
+        {OPT_LOCK_TIMEOUT, "lock-timeout", OPTIONS_WAIT},
+        {OPT_SKIP_CORRUPT, "skip-corrupt", OPTIONS_SKIP},
+        {OPT_NO_SANDBOX, "no-sandbox", OPTIONS_SANDBOX},
+        {OPT_CA_FILE, "ca-file", OPTIONS_MIRROR},
+        {OPT_LIMIT_RATE, "limit-rate", OPTIONS_MIRROR},
+        {OPT_MIN_RATE, "min-rate", OPTIONS_MIRROR},
+        {OPT_STALL_TIMEOUT, "stall-timeout", OPTIONS_MIRROR},
+        {OPT_FETCH_TIMEOUT, "fetch-timeout", OPTIONS_MIRROR},
+        {OPT_NO_CHECKSUMS, "no-checksums", OPTIONS_MIRROR},
+        {OPT_LIMIT, "limit", OPTIONS_LIMIT},
+        {OPT_LOCK, "lock", OPTIONS_LOCK},
+        {OPT_KEYRING, "keyring", OPTIONS_LOCK},
+        {OPT_OFFLINE, "offline", OPTIONS_OFFLINE},
+        {OPT_UPDATE, "update", OPTIONS_UPDATE},
+    };
+    size_t i = 0;
+    while (i < sizeof known / sizeof *known && known[i].option != option)
+        i++;
+    if (i == sizeof known / sizeof *known || (options->uses & known[i].use))
+        return 0;
+    report_error("this command makes no use of --%s; --help lists what it takes", known[i].name);
+    return -1;
+}
+
+static int take_choice(struct options *options, int which, const char *name, const char *text)
+{
+    options->chosen = name;
+    return take_words(options, which, text);
+}
+
 int options_take(struct options *options, int option, const char *argument)
 {
     struct pf_settings *s = &options->settings;
+    if (check_use(options, option) < 0)
+        return -1;
     switch (option) {
     case 'q':
         options->verbosity = -1;
@@ -378,13 +469,13 @@ int options_take(struct options *options, int option, const char *argument)
     case 'j':
         return take_number("jobs", argument, 1, 256, &s->jobs);
     case OPT_CATEGORIES:
-        return take_words(options, WORDS_CATEGORIES, argument);
+        return take_choice(options, WORDS_CATEGORIES, "categories", argument);
     case OPT_CONTRIB:
-        return take_words(options, WORDS_CONTRIB, argument);
+        return take_choice(options, WORDS_CONTRIB, "contrib", argument);
     case OPT_IGNORE:
-        return take_words(options, WORDS_IGNORE, argument);
+        return take_choice(options, WORDS_IGNORE, "ignore", argument);
     case OPT_ADD:
-        return take_words(options, WORDS_ADDONS, argument);
+        return take_choice(options, WORDS_ADDONS, "add", argument);
     case OPT_CACHE:
         s->cache_folder = argument;
         options->cache_of_system = false;

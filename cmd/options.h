@@ -15,11 +15,32 @@ struct options {
     char **words[4]; /* categories, contrib, ignore, addons: split, or NULL */
     char **mirrors;  /* URLs, ended by NULL */
     size_t mirror_count;
-    bool own_mirrors;                               /* they are the command line's */
-    struct defaults defaults;                       /* what OPTIONS_DEFAULTS_FILE says */
-    bool cache_of_system;                           /* that names the cache folder */
-    int verbosity;                                  /* -1 quiet, 0, 1 verbose, 2 more of it */
+    bool own_mirrors;         /* they are the command line's */
+    struct defaults defaults; /* what OPTIONS_DEFAULTS_FILE says */
+    bool cache_of_system;     /* that names the cache folder */
+    unsigned uses;            /* enum options_use: of this command */
+    const char *chosen;       /* an option of OPTIONS_PACKAGES that the command line has */
+    int verbosity;            /* -1 quiet, 0, 1 verbose, 2 more of it */
     const char *timezone, *network, *root_password; /* of a root, see struct pf_target */
+};
+
+/* What a command makes use of. A shared option of anything else is refused, and not in its help. */
+enum options_use {
+    OPTIONS_RELEASE = 1 << 0,  /* --release, --arch */
+    OPTIONS_PACKAGES = 1 << 1, /* --categories, --contrib, --ignore, --add */
+    OPTIONS_MIRROR = 1 << 2,   /* what is asked of mirrors, and how */
+    OPTIONS_LIMIT = 1 << 3,    /* --limit */
+    OPTIONS_JOBS = 1 << 4,     /* --jobs */
+    OPTIONS_SKIP = 1 << 5,     /* --skip-corrupt */
+    OPTIONS_SANDBOX = 1 << 6,  /* --no-sandbox */
+    OPTIONS_LOCK = 1 << 7,     /* --lock, --keyring */
+    OPTIONS_OFFLINE = 1 << 8,
+    OPTIONS_UPDATE = 1 << 9,
+    OPTIONS_CACHE = 1 << 10,
+    OPTIONS_WAIT = 1 << 11, /* --lock-timeout */
+    OPTIONS_STORE = OPTIONS_CACHE | OPTIONS_WAIT,
+    OPTIONS_INSTALL = OPTIONS_LIMIT | OPTIONS_JOBS | OPTIONS_SKIP | OPTIONS_SANDBOX,
+    OPTIONS_ALL = (1 << 12) - 1,
 };
 
 /* Long options that all sub-commands of plamo-fast share; put them into their tables. */
@@ -97,8 +118,8 @@ enum {
    lists, set but empty means none. -1 where memory is short. */
 int options_from_environment(struct options *options);
 
-/* When all options are taken: -1 where they leave to the defaults' file what it does not say in
-   plain words, which has been said. */
+/* When all options are taken: -1 where they contradict each other, or leave to the defaults' file
+   what it does not say in plain words, which has been said. */
 int options_check(const struct options *options);
 
 /* getopt_long without its own messages: for an option that is unknown or lacks its argument it says
@@ -112,8 +133,8 @@ int options_take(struct options *options, int option, const char *argument);
 
 void options_end(struct options *options);
 
-/* The help's lines on the shared options. */
-extern const char options_help[];
+/* Prints the help's lines on the shared options of what is used. */
+void options_print_help(unsigned uses);
 
 /* On the environment and the exit status. */
 extern const char options_environment_help[];

@@ -12,20 +12,29 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv, struct options *options);
     const char *summary;
+    unsigned uses; /* enum options_use */
 } commands[] = {
-    {"build", command_build, "make a root file system without LXC"},
-    {"create", command_create, "make many LXC containers at once"},
-    {"plan", command_plan, "show what would be installed, in order; download nothing"},
-    {"lock", command_lock, "write down exactly which packages make a root"},
-    {"owners", command_owners, "say which package put a file there, and what it replaced"},
-    {"overlaps", command_overlaps, "list the files that several packages have, with the winner"},
-    {"diff", command_diff, "compare two roots, or two lockfiles"},
-    {"verify", command_verify, "check the cache, or a root against its records and packages"},
-    {"doctor", command_doctor, "say what this machine lacks, and what is slower for it"},
-    {"digest", command_digest, "print one digest of all that is in a root"},
-    {"clean", command_clean, "remove the downloads and the cached root of a release"},
-    {"warm", command_warm, "bring the caches of a configuration file up to date"},
-    {"gc", command_gc, "remove what is old or too much from a cache folder"},
+    {"build", command_build, "make a root file system without LXC", OPTIONS_ALL},
+    {"create", command_create, "make many LXC containers at once", OPTIONS_ALL},
+    {"plan", command_plan, "show what would be installed, in order; download nothing",
+     OPTIONS_RELEASE | OPTIONS_PACKAGES | OPTIONS_MIRROR | OPTIONS_LOCK | OPTIONS_OFFLINE |
+         OPTIONS_STORE},
+    {"lock", command_lock, "write down exactly which packages make a root", OPTIONS_ALL},
+    {"owners", command_owners, "say which package put a file there, and what it replaced",
+     OPTIONS_RELEASE | OPTIONS_STORE},
+    {"overlaps", command_overlaps, "list the files that several packages have, with the winner",
+     OPTIONS_RELEASE | OPTIONS_STORE},
+    {"diff", command_diff, "compare two roots, or two lockfiles", 0},
+    {"verify", command_verify, "check the cache, or a root against its records and packages",
+     OPTIONS_RELEASE | OPTIONS_STORE | OPTIONS_LIMIT | OPTIONS_JOBS},
+    {"doctor", command_doctor, "say what this machine lacks, and what is slower for it",
+     OPTIONS_CACHE | OPTIONS_SANDBOX},
+    {"digest", command_digest, "print one digest of all that is in a root", OPTIONS_JOBS},
+    {"clean", command_clean, "remove the downloads and the cached root of a release",
+     OPTIONS_RELEASE | OPTIONS_STORE},
+    {"warm", command_warm, "bring the caches of a configuration file up to date",
+     OPTIONS_ALL & ~(unsigned)(OPTIONS_LOCK | OPTIONS_OFFLINE)},
+    {"gc", command_gc, "remove what is old or too much from a cache folder", OPTIONS_STORE},
 };
 
 static void usage(FILE *stream)
@@ -39,14 +48,16 @@ static void usage(FILE *stream)
     fputs(_(options_environment_help), stream);
 }
 
-bool command_answers(int option, const char *help, bool makes_root)
+bool command_answers(int option, const char *help, const struct options *options, bool makes_root)
 {
-    if (option == 'h')
-        printf("%s%s%s", _(help), makes_root ? _(options_root_help) : "", _(options_help));
-    else if (option == OPT_VERSION)
+    if (option == 'h') {
+        printf("%s%s", _(help), makes_root ? _(options_root_help) : "");
+        options_print_help(options->uses);
+    } else if (option == OPT_VERSION) {
         puts("plamo-fast " PF_VERSION);
-    else
+    } else {
         return false;
+    }
     return true;
 }
 
@@ -97,12 +108,12 @@ int main(int argc, char **argv)
         usage(stdout);
         return EXIT_DONE;
     }
-    if (command_answers(strcmp(argv[1], "--version") == 0 ? OPT_VERSION : 0, "", false))
+    if (command_answers(strcmp(argv[1], "--version") == 0 ? OPT_VERSION : 0, "", NULL, false))
         return EXIT_DONE;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(argv[1], commands[i].name) != 0)
             continue;
-        struct options options = {0};
+        struct options options = {.uses = commands[i].uses};
         int status = EXIT_FAILED;
         if (options_from_environment(&options) < 0)
             report_error("out of memory");

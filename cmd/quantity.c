@@ -67,7 +67,7 @@ int quantity_parse_duration(const char *text, uint64_t *seconds)
             __builtin_add_overflow(number, (uint64_t)(*p - '0'), &number))
             return -1;
     }
-    if (number == 0 || (*p && p[1]))
+    if (p == text || (*p && p[1]))
         return -1;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         if (units[i].letter == *p)

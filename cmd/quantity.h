@@ -15,7 +15,7 @@ int quantity_parse_rate(const char *text, uint64_t *bytes_per_s);
 int quantity_parse_amount(const char *text, uint64_t *amount);
 
 /* Reads a time: a whole number of seconds, or with s, m, h, d or w behind it of seconds, minutes,
-   hours, days or weeks. More than 0. */
+   hours, days or weeks. */
 int quantity_parse_duration(const char *text, uint64_t *seconds);
 
 #endif

@@ -80,7 +80,7 @@ END {
             print_scope(commands[i], commands[i] ")")
         print "    esac"
     } else {
-        takes["own"] = " root shared"
+        takes["own"] = " root" shared
         print "    case x in"
         print_scope("own", "x)")
         print "    esac"

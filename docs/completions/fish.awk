@@ -50,7 +50,9 @@ END {
     if (!command_count) {
         print_options("own", "")
         print_options("root", "")
-        print_options("shared", "")
+        n = split(shared, groups, " ")
+        for (i = 1; i <= n; i++)
+            print_options(groups[i], "")
         exit
     }
     print "complete -c " program " -n __fish_use_subcommand -s h -l help -d 'Show a short help and exit'"
@@ -65,6 +67,8 @@ END {
         else if (operand[scope] != "" && operand[scope] != "any")
             print "complete -c " program here action(operand[scope], "")
     }
-    print_options("shared", users_of("shared"))
+    n = split(shared, groups, " ")
+    for (i = 1; i <= n; i++)
+        print_options(groups[i], users_of(groups[i]))
     print_options("root", users_of("root"))
 }

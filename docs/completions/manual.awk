@@ -2,9 +2,11 @@
 #
 # What it finds, for the END of a shell's own file:
 #   program, title(scope)          the page's program; the summary of a command
-#   scopes[1…scope_count]          its commands, "shared", "root" and "own" (those of a program without commands)
+#   scopes[1…scope_count]          its commands, the groups of shared options ("general" and so on), "root" and "own" (those of a
+#                                  program without commands)
 #   commands[1…command_count]      its commands
-#   takes[scope]                   which of "shared" and "root" a command takes, too
+#   takes[scope]                   which groups of shared options, and "root", a command takes, too
+#   shared                         all groups of shared options
 #   operand[scope]                 what its operands are, as kind() says
 #   count[scope], words[scope, i]  its options: all its spellings, separated by blanks
 #   value[scope, i]                "" (it takes none), or the name that the page gives its value
@@ -107,12 +109,17 @@ NR == 1 {
 /^# / {
     heading = substr($0, 3)
     scope = ""
-    if (heading == "SHARED OPTIONS")
-        open_scope("shared")
-    else if (heading == "ROOT OPTIONS")
+    if (heading == "ROOT OPTIONS")
         open_scope("root")
     else if (heading == "TEMPLATE OPTIONS")
         open_scope("own")
+}
+
+# "## Cache options"
+/^## [A-Z][a-z]+ options$/ && heading == "SHARED OPTIONS" {
+    open_scope(tolower($2))
+    shared = shared " " scope
+    next
 }
 
 /^## / && heading == "COMMANDS" {
@@ -160,6 +167,12 @@ END {
     for (i = 1; i <= command_count; i++) {
         scope = commands[i]
         title[scope] = sentence(substr(prose[scope], 2))
-        takes[scope] = (prose[scope] ~ /the shared options/ ? " shared" : "") (prose[scope] ~ /the root options/ ? " root" : "")
+        takes[scope] = prose[scope] ~ /the shared options/ ? shared : ""
+        n = split(shared, groups, " ")
+        for (j = 1; j <= n && takes[scope] == ""; j++)
+            for (k = 1; k <= n; k++)
+                if (index(prose[scope], "the " groups[k] " options") && !index(takes[scope], groups[k]))
+                    takes[scope] = takes[scope] " " groups[k]
+        takes[scope] = takes[scope] (index(prose[scope], "the root options") ? " root" : "")
     }
 }

@@ -49,17 +49,19 @@ function print_options(scope,    i, j, n, spelled, all, tail) {
 END {
     print "#compdef " program
     print "# zsh completion for " program "; made from its manual page."
-    print "local -a shared root own commands"
+    print "local -a" shared " root own commands"
     for (i = 1; i <= scope_count; i++) {
         scope = scopes[i]
-        if (scope ~ /^(shared|root|own)$/) {
+        if (scope ~ /^(root|own)$/ || index(shared " ", " " scope " ")) {
             print scope "=("
             print_options(scope)
             print ")"
         }
     }
     if (!command_count) {
-        print "_arguments -s -S $own $root $shared"
+        all = shared
+        gsub(/ /, " $", all)
+        print "_arguments -s -S $own $root" all
         exit
     }
     print "commands=("

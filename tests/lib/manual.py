@@ -53,13 +53,16 @@ def page(name):
 
 
 def options_of_page(text):
-    """{scope: {option: its paragraph}}: a scope is a command, or "shared", "root", "own" (the template's)."""
+    """{scope: {option: its paragraph}}: a scope is a command, a group of shared options, "root", "own" (the template's)."""
     found, heading, scope, last = {}, "", None, []
-    headings = {"SHARED OPTIONS": "shared", "ROOT OPTIONS": "root", "TEMPLATE OPTIONS": "own"}
+    headings = {"ROOT OPTIONS": "root", "TEMPLATE OPTIONS": "own"}
     for line in text.splitlines():
         if line.startswith("# "):
             heading, last = line[2:], []
             scope = headings.get(heading)
+        elif line.startswith("## ") and heading == "SHARED OPTIONS":
+            scope, last = line[3:].lower().removesuffix(" options"), []
+            found.setdefault(scope, {})
         elif line.startswith("## ") and heading == "COMMANDS":
             scope, last = line[3:], []
             found.setdefault(scope, {})
@@ -74,6 +77,11 @@ def options_of_page(text):
     return found
 
 
+def shared(text):
+    """The groups of shared options."""
+    return [scope.lower() for scope in re.findall(r"(?m)^## ([A-Z][a-z]+) options$", text)]
+
+
 def prose_of(text, command):
     """A command's section without its options."""
     section = re.search(rf"(?ms)^## {command}\n(.*?)(?=^#)", text).group(1)
@@ -83,7 +91,10 @@ def prose_of(text, command):
 def taken(text, command):
     """The scopes of a command's options, as its section says."""
     prose = prose_of(text, command)
-    return [command] + [scope for scope in ("shared", "root") if f"the {scope} options" in prose]
+    groups = shared(text)
+    named = [scope for scope in groups if f"the {scope} options" in prose]
+    root = ["root"] if "the root options" in prose else []
+    return [command] + (groups if "the shared options" in prose else named) + root
 
 
 def main():

@@ -127,25 +127,44 @@ class Help(NetTest):
                     self.assertIn(word, OPTIONS, "no test is named for it")
 
     def test_every_option_is_in_the_help(self):
-        """What the programs take, by their sources, is what their help says."""
+        """What the programs take is what their help says. A shared option that a command makes no use of is refused."""
         sources = os.path.join(HERE, "..", "..", "cmd")
         texts = {os.path.basename(p): open(p).read() for p in glob.glob(f"{sources}/*.[ch]")}
-        entry = r'"([a-z0-9-]+)", (?:no|required)_argument'
-        taken = {name: set(re.findall(entry, text)) for name, text in texts.items()}
-        common = set(re.findall(entry, texts["options.h"].split("#define OPTIONS_LONG_ROOT")[0]))
-        of_root = taken["options.h"] - common
-        for name, own, base in (("build", "command_build.c", common | of_root), ("plan", "command_plan.c", common),
-                                ("clean", "command_clean.c", common), ("lock", "command_lock.c", common),
-                                ("create", "command_create.c", common | of_root),
-                                ("digest", "command_digest.c", common),
-                                ("owners", "command_owners.c", common), ("overlaps", "command_overlaps.c", common),
-                                ("diff", "command_diff.c", common), ("verify", "command_verify.c", common),
-                                ("doctor", "command_doctor.c", common),
-                                ("warm", "command_warm.c", common), ("gc", "command_gc.c", common),
-                                ("template", "lxc-plamo-fast.c", common | of_root)):
+        entry = r'"([a-z0-9-]+)", (no|required)_argument'
+        of_all, of_root = texts["options.h"].split("#define OPTIONS_LONG_ROOT")
+        self.assertGreater(len(re.findall(entry, of_all)), 25)
+        for name, (program, *rest) in PROGRAMS.items():
+            source = "lxc-plamo-fast.c" if name == "template" else f"command_{name}.c"
+            if source not in texts:
+                continue
+            own = texts[source] + (of_root if "OPTIONS_LONG_ROOT" in texts[source] else "")
+            known = {word[2:] for word in words_of(self.help_of(name)) if word.startswith("--")} - {"", "alone", "else"}
+            shared = {option: f"--{option}" if value == "no" else f"--{option}=1" for option, value in re.findall(entry, of_all)}
+            used = [word for option, word in shared.items() if option in known - {"help", "version"}]
+            # The last is refused in any case, before anything is done.
+            result = self.run_program(*rest, *(w for w in used if "=" not in w), "--no-such-option", program=program)
+            self.assertIn("--no-such-option", result.err)
+            for option, word in shared.items():
+                if option in known and ("=" not in word or option in ("progress", "min-rate")):
+                    continue
+                result = self.run_program(*rest, word, "--no-such-option", program=program)
+                self.assertEqual((result.status, len(result.errors)), (USAGE, 1), str(result))
+                self.assertEqual("makes no use of" in result.err, option not in known, str(result))
+            used = known & set(shared)
             with self.subTest(name):
-                known = {word[2:] for word in words_of(self.help_of(name)) if word.startswith("--")}
-                self.assertEqual(known - {"", "alone", "else"}, (taken[own] | base) - OF_LXC)
+                self.assertEqual(known, (used | {option for option, _ in re.findall(entry, own)}) - OF_LXC)
+
+    def test_options_that_go_together(self):
+        """What could not be honoured beside another option is refused, too."""
+        lock = os.path.join(self.folder, "a.lock")
+        for command, words in ((("build", self.root, "--keyring", "/k"), "--keyring is of no use without --lock"),
+                               (("build", self.root, "--lock", lock, "--categories", "00_base"), "--categories is of no use"),
+                               (("create", "c", "--lock", lock, "--add", "contrib/DB/x"), "--add is of no use"),
+                               (("plan", "--lock", lock, "--ignore", "x"), "--ignore is of no use"),
+                               (("plan", "--json", "--tree"), "--json and --tree"),
+                               (("build", self.root, "--no-configure", "--name", "x"), "--name is of no use")):
+            with self.subTest(" ".join(command)):
+                self.assert_failed(self.run_program(*command), USAGE, words)
 
     def test_named_tests_are_there(self):
         for what, where in [*OPTIONS.items(), *VARIABLES.items()]:

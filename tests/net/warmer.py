@@ -172,6 +172,16 @@ class Age(WarmerTest):
         self.assert_done(self.warm("--max-age", "1s"))
         self.assertNotEqual(self.server.requests, [])
 
+    def test_ask_now(self):
+        """An age of nothing, and --update, are more than what the file says."""
+        self.configure(web={"max_age": "1h"})
+        self.assert_done(self.warm())
+        for options in (("--max-age", "0"), ("--max-age", "0s"), ("--update",)):
+            with self.subTest(" ".join(options)):
+                self.server.clear()
+                self.assert_done(self.warm(*options))
+                self.assertNotEqual(self.server.requests, [])
+
     def test_age_does_not_count(self):
         """Where the root is missing, or something else is wanted."""
         self.configure(web={"max_age": "1h"})

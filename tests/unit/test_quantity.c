@@ -80,17 +80,10 @@ static void reads_durations(void **state)
     static const struct {
         const char *text;
         uint64_t seconds;
-    } good[] = {{"1", 1}, {"90s", 90}, {"2m", 120}, {"6h", 21600}, {"2d", 172800}, {"1w", 604800}};
-    static const char *const bad[] = {"",
-                                      "0",
-                                      "h",
-                                      "-1h",
-                                      "1.5h",
-                                      "1hh",
-                                      "1y",
-                                      " 1",
-                                      "18446744073709551616",
-                                      "18446744073709551615w"};
+    } good[] = {{"1", 1},    {"0", 0},      {"0s", 0},      {"90s", 90},
+                {"2m", 120}, {"6h", 21600}, {"2d", 172800}, {"1w", 604800}};
+    static const char *const bad[] = {
+        "", "h", "-1h", "1.5h", "1hh", "1y", " 1", "18446744073709551616", "18446744073709551615w"};
     uint64_t seconds;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         assert_int_equal(quantity_parse_duration(good[i].text, &seconds), 0);
