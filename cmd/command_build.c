@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "commands.h"
+#include "language.h"
 #include "report.h"
 #include "signals.h"
 #include "trace.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +17,7 @@ static const char help[] =
     "Example: plamo-fast build /srv/plamo --release 8.x --name web1\n"
     "\n"
     "      --name NAME     the container's name (default: ROOT's last component)\n"
-    "      --no-configure  leave the root as installed      --digest     print its digest\n"
+    "      --no-configure  leave the root as installed      --digest     print ROOT's digest\n"
     "      --trace FILE    where the time went, for Perfetto\n";
 
 enum { OPT_NAME = OPT_OF_COMMAND, OPT_NO_CONFIGURE, OPT_DIGEST, OPT_TRACE };
@@ -42,20 +44,37 @@ static char *last_component(const char *path)
     return strndup(path + start, end - start);
 }
 
-/* What is known of the root, of whatever container it is now. */
-static int report_done(const struct pf_engine *engine)
-{
-    const char *tree = pf_engine_tree(engine);
-    report_summary(engine);
-    return tree ? report_tree(tree) : EXIT_DONE;
-}
-
 /* What the command line says beside what all commands take. */
 struct wish {
     const char *name; /* NULL: the root's last component */
     const char *trace;
-    bool as_installed;
+    bool as_installed, digest;
 };
+
+static void say(const char *subject, const char *fmt, const char *text)
+{
+    char whole[512];
+    snprintf(whole, sizeof whole, fmt, text);
+    report_event(NULL,
+                 &(struct pf_event){.type = PF_EVENT_NOTE, .subject = subject, .text = whole});
+}
+
+/* The root is there. Its digest is not the cached root's, but for one that stays as installed. */
+static int report_done(struct pf_engine *engine, const struct pf_target *target, bool digest)
+{
+    const char *cached = pf_engine_tree(engine), *tree;
+    struct pf_error err = {0};
+    report_summary(engine);
+    if (cached)
+        say(NULL, _("the cached root is the lockfile's tree, %s"), cached);
+    if (!digest)
+        return EXIT_DONE;
+    if (pf_engine_digest(engine, target->root, &tree, &err))
+        return report_failure(&err, signals_caught());
+    if (target->name)
+        say(target->root, _("its digest is that of the root as configured for %s"), target->name);
+    return report_tree(tree);
+}
 
 /* The events go to the trace as well, where one is wanted. */
 static int begin_trace(struct options *options, const char *path, struct trace **trace)
@@ -100,7 +119,7 @@ static int build(struct options *options, const char *root, const struct wish *w
     if (pf_engine_create_root(engine, &target, &err))
         status = report_failure(&err, signals_caught());
     else
-        status = report_done(engine);
+        status = report_done(engine, &target, wish->digest);
     free(own_name);
     command_end(engine);
     if (trace_close(trace) < 0 && status == EXIT_DONE)
@@ -121,7 +140,7 @@ int command_build(int argc, char **argv, struct options *options)
         else if (taken == 0 && option == OPT_NO_CONFIGURE)
             wish.as_installed = true;
         else if (taken == 0 && option == OPT_DIGEST)
-            options->settings.digest = true;
+            wish.digest = true;
         else if (taken == 0 && option == OPT_TRACE)
             wish.trace = optarg;
         else if (taken <= 0)

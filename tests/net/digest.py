@@ -37,11 +37,23 @@ class DigestTest(NetTest):
 
 class Digest(DigestTest):
     def test_printed(self):
-        """--digest prints the cached root's; that of the container's root, left as installed, is the same."""
+        """--digest prints ROOT's; where that stays as installed it is the cached root's, too."""
         result = self.build_anew("--digest")
         self.assertEqual(result.out, self.digest(self.root))
         self.assertEqual(result.out, self.digest(self.cache_folder("rootfs")))
         self.assertEqual(self.build_anew().out, "")
+        self.assertEqual(self.build_anew("--digest", "-q").err, "")
+
+    def test_of_a_configured_root(self):
+        """Not the cached root's: it has a name, and whatever else is asked for."""
+        for path in (self.root, self.cache):
+            shutil.rmtree(path, ignore_errors=True)
+        arguments = self.build_arguments("--digest", "--name", "c1")
+        arguments.remove("--no-configure")
+        result = self.assert_done(self.run_program(*arguments))
+        self.assertEqual(result.out, self.digest(self.root))
+        self.assertNotEqual(result.out, self.digest(self.cache_folder("rootfs")))
+        self.assertIn("as configured for c1", result.err)
 
     def test_another_day_cache_and_number_of_workers(self):
         first = self.build_anew("--digest", "--jobs", "1").out
@@ -81,6 +93,13 @@ class Locked(DigestTest):
         tree = json.loads(text)["tree"]
         # On another machine, later.
         result = self.assert_done(self.build_locked())
+        self.assertEqual(result.out, "")
+        self.assertIn(tree, result.err)
+        shutil.rmtree(self.root)
+        result = self.assert_done(self.build_locked("-q"))
+        self.assertEqual(result.out + result.err, "")
+        shutil.rmtree(self.root)
+        result = self.assert_done(self.build_locked("--digest"))
         self.assertEqual(result.out, f"tree: {tree}\n")
         # Somebody has been at the cached root.
         other = os.path.join(self.folder, "other", "rootfs-plamo-8.x-x86_64")
