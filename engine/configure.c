@@ -333,27 +333,31 @@ static void on_output(void *ctx, const char *text, size_t length)
     }
 }
 
+/* What configuring runs are the root's own programs, with the root as their "/". */
 static int open_place(struct run *r)
 {
-    r->place.root_fd = r->root_fd;
     if (r->wish->no_sandbox || r->place.sandbox)
         return 0;
-    return pf_script_open_sandbox(r->root_fd, &r->place.sandbox, r->err);
+    return pf_script_open_sandbox(&r->place, r->err);
 }
 
-static int run_job(struct run *r, const struct pf_edit *edit, const struct pf_script_job *job)
+/* Runs a program of the root; `text` may be its last argument. *ran: it could be started. */
+static int run_job(struct run *r, const struct pf_edit *edit, const char *const *argv,
+                   const char *text, bool *ran)
 {
     static const struct pf_script_limits limits = PF_SCRIPT_LIMITS_DEFAULT;
     struct lines lines = {.run = r, .path = edit->path};
     struct pf_script_output output = {.fn = on_output, .ctx = &lines};
     int status = 0;
-    int failed = open_place(r);
-    if (!failed)
-        failed = pf_script_run_job(&r->place, job, &limits, &output, r->cancel, &status, r->err);
+    int rc = open_place(r);
+    if (!rc)
+        rc = pf_script_run_program(&r->place, argv, text, &limits, &output, r->cancel, &status,
+                                   r->err);
     flush_line(&lines);
-    if (failed)
+    if (rc)
         return pf_error_context(r->err, "%s", edit->path);
-    if (status == 126 || status == 127)
+    *ran = status != 126 && status != 127;
+    if (!*ran)
         pf_events_text(r->events, PF_EVENT_WARNING, edit->path, "could not be run (status %d)",
                        status);
     else if (status)
@@ -376,8 +380,9 @@ static int run_program(struct run *r, const struct pf_edit *edit)
         program = NULL;
         return pf_error_memory(r->err);
     }
-    const char *const argv[] = {"chroot", ".", program, NULL};
-    return run_job(r, edit, &(struct pf_script_job){.argv = argv, .input_fd = -1});
+    const char *const argv[] = {program, NULL};
+    bool ran;
+    return run_job(r, edit, argv, NULL, &ran);
 }
 
 /* Where the last `count` lines begin, as tail counts them. */
@@ -391,45 +396,97 @@ static size_t before_last_lines(const char *text, size_t length, unsigned count)
     return at;
 }
 
-/* The program writes by its path, which must not lead it out of the root. */
-static bool leads_outside(const struct run *r, const char *path)
+/* What the shell is to run: the file less its last lines, and the edit's text. */
+static char *text_to_run(const struct pf_edit *edit, const struct pf_editfile *file)
 {
-    const char *leaf;
+    size_t used = before_last_lines(file->text, file->length, edit->drop_lines);
+    size_t text_length = strlen(edit->text);
+    char *text = malloc(used + text_length + 1);
+    if (text) {
+        memcpy(text, file->text, used);
+        memcpy(text + used, edit->text, text_length + 1);
+    }
+    return text;
+}
+
+/* With the host's shell, which writes by the path: that must not lead out of the root. */
+static bool leads_outside(const struct run *r, const char *path, int parent_fd)
+{
     struct stat inside, plain;
-    pf_auto_fd int fd = pf_resolve_parent(r->root_fd, path, &leaf);
-    pf_auto_free char *folder = strndup(path, (size_t)(strrchr(path, '/') - path));
-    if (fd < 0 || !folder || fstat(fd, &inside) < 0 || fstatat(r->root_fd, folder, &plain, 0) < 0)
+    pf_auto_free char *directory = strndup(path, (size_t)(strrchr(path, '/') - path));
+    if (!directory || fstat(parent_fd, &inside) < 0 ||
+        fstatat(r->root_fd, directory, &plain, 0) < 0)
         return true;
     return inside.st_dev != plain.st_dev || inside.st_ino != plain.st_ino;
 }
 
+/* A root whose own shell this machine cannot run, as it may be a 32-bit one. */
+static int generate_with_host(struct run *r, const struct pf_edit *edit, const char *text,
+                              int parent_fd, const char *why)
+{
+    static const char *const argv[] = {"/bin/sh", "-c", NULL};
+    struct pf_script_place own = r->place;
+    struct pf_error refusal = {0};
+    bool ran;
+    r->place.view = PF_SANDBOX_HOST;
+    r->place.sandbox = NULL;
+    int rc = leads_outside(r, edit->makes, parent_fd)
+                 ? pf_error_set(&refusal, PF_E_PERMISSION, "its directory leads out of the root")
+             : r->wish->no_sandbox ? 0
+                                   : pf_script_open_sandbox(&r->place, &refusal);
+    if (rc == PF_E_PERMISSION) {
+        pf_events_text(r->events, PF_EVENT_WARNING, edit->makes, "not made: %s; %s", why,
+                       refusal.text);
+        rc = 0;
+    } else if (!rc) {
+        pf_events_text(r->events, PF_EVENT_WARNING, edit->makes,
+                       "made with this machine's shell instead of the root's: %s", why);
+        rc = run_job(r, edit, argv, text, &ran);
+    } else if (r->err) {
+        *r->err = refusal;
+    }
+    pf_sandbox_close(r->place.sandbox);
+    r->place = own;
+    return rc;
+}
+
+/* The root's own shell runs the text. */
+static int generate_by(struct run *r, const struct pf_edit *edit, const char *text)
+{
+    static const char *const argv[] = {"/bin/sh", "-c", NULL};
+    const char *leaf;
+    struct pf_error why = {0};
+    bool ran;
+    pf_auto_fd int parent_fd = pf_resolve_parent(r->root_fd, edit->makes, &leaf);
+    if (parent_fd < 0) {
+        pf_events_text(r->events, PF_EVENT_WARNING, edit->makes,
+                       "not made: its directory is not there");
+        return 0;
+    }
+    int rc = open_place(r);
+    if (!rc)
+        rc = pf_script_try_shell(&r->place, &why);
+    if (rc == PF_E_ABSENT)
+        return generate_with_host(r, edit, text, parent_fd, why.text);
+    if (rc && why.code && r->err)
+        *r->err = why;
+    return rc ? rc : run_job(r, edit, argv, text, &ran);
+}
+
 static int generate(struct run *r, const struct pf_edit *edit)
 {
-    static const char *const argv[] = {"sh", "/proc/self/fd/3", NULL};
     struct pf_editfile file;
-    int failed = pf_editfile_read(r->root_fd, edit->path, &file, r->err);
-    if (failed == 1) {
+    int rc = pf_editfile_read(r->root_fd, edit->path, &file, r->err);
+    if (rc == 1) {
         pf_events_text(r->events, PF_EVENT_WARNING, edit->makes,
                        "not made: the root has no %s that makes it", edit->path);
         return 0;
     }
-    if (failed)
-        return failed;
-    if (leads_outside(r, edit->makes)) {
-        pf_events_text(r->events, PF_EVENT_WARNING, edit->makes,
-                       "not made: its folder is not there, or leads out of the root");
-        pf_editfile_end(&file);
-        return 0;
-    }
-    size_t used = before_last_lines(file.text, file.length, edit->drop_lines);
-    pf_auto_fd int fd = memfd_create("plamo-fast-script", MFD_CLOEXEC);
-    if (fd < 0 || pf_fs_write_all(fd, file.text, used) < 0 ||
-        pf_fs_write_all(fd, edit->text, strlen(edit->text)) < 0)
-        failed = pf_error_errno(r->err, "%s", edit->path);
+    if (rc)
+        return rc;
+    pf_auto_free char *text = text_to_run(edit, &file);
     pf_editfile_end(&file);
-    if (!failed)
-        failed = run_job(r, edit, &(struct pf_script_job){.argv = argv, .input_fd = fd});
-    return failed;
+    return text ? generate_by(r, edit, text) : pf_error_memory(r->err);
 }
 
 static int apply(struct run *r, const struct pf_edit *edit)
@@ -475,8 +532,12 @@ static int set_password(const struct run *r)
 int pf_configure_root(int root_fd, const struct pf_configure *configure, struct pf_events *events,
                       const atomic_bool *cancel, struct pf_error *err)
 {
-    struct run r = {
-        .root_fd = root_fd, .wish = configure, .events = events, .cancel = cancel, .err = err};
+    struct run r = {.root_fd = root_fd,
+                    .wish = configure,
+                    .events = events,
+                    .cancel = cancel,
+                    .place = {.root_fd = root_fd, .view = PF_SANDBOX_ROOT, .work_fd = -1},
+                    .err = err};
     int failed = 0;
     for (const struct pf_edit *edit = configure->profile->edits; edit->path && !failed; edit++) {
         if (edit->when == PF_WHEN_ALWAYS || edit->when == configure->network)

@@ -7,6 +7,7 @@
 #include "lockholder.h"
 #include "message.h"
 #include "script.h"
+#include "scriptview.h"
 #include "subvolume.h"
 #include "versions.h"
 
@@ -177,24 +178,85 @@ static int check_overlay(const struct pf_doctor *d)
                 "%s", pf_message(has ? N_("there") : N_("not there, or not loaded yet")));
 }
 
+/* The folder, or the nearest one above it that is there. */
+static void nearest_folder(const char *folder, char found[PATH_MAX])
+{
+    struct stat st;
+    snprintf(found, PATH_MAX, "%s", folder);
+    while (stat(found, &st) < 0) {
+        char *slash = strrchr(found, '/');
+        if (!slash)
+            snprintf(found, PATH_MAX, ".");
+        else
+            slash[slash == found] = '\0';
+        if (!slash || slash == found)
+            return;
+    }
+}
+
+/* A root as a build makes it, where a build would. *place is closed by close_trial. */
+struct trial {
+    char path[PATH_MAX];
+    struct pf_script_place place;
+};
+
+static void close_trial(struct trial *trial)
+{
+    pf_sandbox_close(trial->place.sandbox);
+    if (trial->place.work_fd >= 0)
+        pf_scriptview_remove(trial->place.work_fd, NULL);
+    pf_close_at(&trial->place.root_fd);
+    pf_close_at(&trial->place.work_fd);
+    if (*trial->path)
+        pf_fs_remove_tree(AT_FDCWD, trial->path, NULL);
+}
+
+static int open_trial(const struct pf_doctor *d, struct trial *trial, struct pf_error *err)
+{
+    char folder[PATH_MAX];
+    *trial = (struct trial){.place = {.root_fd = -1, .work_fd = -1, .view = PF_SANDBOX_TOOLS}};
+    nearest_folder(d->cache_folder, folder);
+    int n = snprintf(trial->path, sizeof trial->path, "%s/.plamo-fast-doctor.XXXXXX", folder);
+    if (n < 0 || (size_t)n >= sizeof trial->path || !mkdtemp(trial->path)) {
+        *trial->path = '\0';
+        return pf_error_errno(err, "making a root in %s", folder);
+    }
+    struct pf_script_place *place = &trial->place;
+    place->work_fd = open(trial->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (place->work_fd < 0 || mkdirat(place->work_fd, "root", 0755) < 0)
+        return pf_error_errno(err, "making a root in %s", folder);
+    place->root_fd = openat(place->work_fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (place->root_fd < 0)
+        return pf_error_errno(err, "making a root in %s", folder);
+    int rc = pf_scriptview_make(place->work_fd, err);
+    return rc ? rc : pf_script_open_sandbox(place, err);
+}
+
 static int check_sandbox(const struct pf_doctor *d)
 {
-    struct pf_sandbox *sandbox = NULL;
+    struct trial trial;
     struct pf_error err = {0};
-    pf_auto_fd int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (d->no_sandbox)
         return 0;
-    int failed = fd < 0 ? pf_error_errno(&err, "/") : pf_script_open_sandbox(fd, &sandbox, &err);
-    pf_sandbox_close(sandbox);
-    return tell(d,
-                (struct pf_check){.group = N_("kernel"),
-                                  .name = N_("sandbox"),
-                                  .state = failed ? PF_CHECK_REFUSED : PF_CHECK_OK,
-                                  .needed = true,
-                                  .advice =
-                                      N_("no package that has a script can be installed; be root, "
-                                         "or say --no-sandbox if you trust the packages")},
-                "%s", failed ? err.text : pf_message(N_("opens")));
+    int rc = open_trial(d, &trial, &err);
+    bool best = !rc && pf_sandbox_rung(trial.place.sandbox) != PF_SANDBOX_CONFINED;
+    const char *found = rc ? err.text : pf_message(pf_sandbox_describe(trial.place.sandbox));
+    int status =
+        tell(d,
+             (struct pf_check){.group = N_("kernel"),
+                               .name = N_("sandbox"),
+                               .state = rc     ? PF_CHECK_REFUSED
+                                        : best ? PF_CHECK_OK
+                                               : PF_CHECK_SLOWER,
+                               .needed = true,
+                               .advice = rc ? N_("no package that has a script can be installed; "
+                                                 "be root, or say --no-sandbox if you trust the "
+                                                 "packages")
+                                            : N_("CAP_SYS_ADMIN gives the better one with "
+                                                 "namespaces")},
+             "%s", found);
+    close_trial(&trial);
+    return status;
 }
 
 /* 1: files of that folder can share their content; 0: not; -1 with errno. */
@@ -321,22 +383,6 @@ static int check_tools(const struct pf_doctor *d)
                                         .advice = N_("no lxc-create -t plamo-fast; cmake --install "
                                                      "puts it there")},
                       has ? "%s" : pf_message(N_("%s is not there")), template);
-}
-
-/* The folder, or the nearest one above it that is there. */
-static void nearest_folder(const char *folder, char found[PATH_MAX])
-{
-    struct stat st;
-    snprintf(found, PATH_MAX, "%s", folder);
-    while (stat(found, &st) < 0) {
-        char *slash = strrchr(found, '/');
-        if (!slash)
-            snprintf(found, PATH_MAX, ".");
-        else
-            slash[slash == found] = '\0';
-        if (!slash || slash == found)
-            return;
-    }
 }
 
 static int check_space(const struct pf_doctor *d)

@@ -9,9 +9,11 @@
 #include "pkgdb.h"
 #include "resolve.h"
 #include "script.h"
+#include "scriptview.h"
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,8 @@ struct pf_install {
     int root_fd;
     struct pf_commit *commit;
     struct pf_script_place place;
+    size_t tools;  /* the manifest's package of the release's tools; SIZE_MAX: none */
+    bool prepared; /* the tools are there, or what stands for them */
     struct pf_pkgdb pkgdb;
     struct pf_descriptions descriptions;
     struct pf_install_stats stats;
@@ -35,21 +39,102 @@ static const char *file_of(const struct pf_install *install,
     return install->settings.manifest->entries[package->index].file;
 }
 
-/* Before anything is fetched: without one nothing can be installed. */
+static bool is_damage(int code)
+{
+    return code == PF_E_CORRUPT || code == PF_E_LIMIT;
+}
+
+/* Without a package of the release's tools the host's serve; a sandbox that cannot show those has
+   the host's busybox in their place. */
+static int open_with_host(struct pf_install *install, struct pf_error *err)
+{
+    struct pf_script_place *place = &install->place;
+    place->view = PF_SANDBOX_HOST;
+    if (install->settings.no_sandbox)
+        return 0;
+    struct pf_error refusal = {0};
+    int rc = pf_script_open_sandbox(place, &refusal);
+    if (rc == PF_E_PERMISSION) {
+        rc = pf_scripttools_from_busybox(install->settings.work_fd, err);
+        place->view = PF_SANDBOX_TOOLS;
+        return rc ? rc : pf_script_open_sandbox(place, err);
+    }
+    if (rc && err)
+        *err = refusal;
+    return rc;
+}
+
+/* Before anything is fetched: without a sandbox nothing can be installed. */
 static int open_place(struct pf_install *install, struct pf_error *err)
 {
     struct pf_events *events = install->settings.events;
-    install->place.root_fd = install->root_fd;
-    if (install->settings.no_sandbox) {
+    struct pf_script_place *place = &install->place;
+    *place = (struct pf_script_place){.root_fd = install->root_fd,
+                                      .view = PF_SANDBOX_TOOLS,
+                                      .work_fd = install->settings.work_fd};
+    int rc = pf_scriptview_make(install->settings.work_fd, err);
+    install->tools = pf_scripttools_find(install->settings.manifest, install->settings.tools);
+    bool has_tools = install->tools != SIZE_MAX;
+    if (!rc && !has_tools)
+        rc = open_with_host(install, err);
+    else if (!rc && !install->settings.no_sandbox)
+        rc = pf_script_open_sandbox(place, err);
+    if (rc)
+        return rc;
+    if (!place->sandbox)
         pf_events_text(events, PF_EVENT_NOTE, NULL, "package scripts run without a sandbox");
-        return 0;
-    }
-    int failed = pf_script_open_sandbox(install->root_fd, &install->place.sandbox, err);
-    if (!failed && !pf_sandbox_has_landlock(install->place.sandbox))
+    else
+        pf_events_text(events, PF_EVENT_NOTE, NULL, "%s",
+                       pf_message(pf_sandbox_describe(place->sandbox)));
+    if (place->sandbox && !pf_sandbox_has_landlock(place->sandbox))
         pf_events_text(events, PF_EVENT_NOTE, NULL,
                        "the sandbox for package scripts goes without Landlock, which this kernel "
-                       "has not got");
-    return failed;
+                       "does not support");
+    return 0;
+}
+
+static void warn_of_host(struct pf_install *install, const char *why)
+{
+    pf_events_text(install->settings.events, PF_EVENT_WARNING, install->settings.tools->package,
+                   "package scripts run with this machine's programs instead of the release's: "
+                   "%s",
+                   why);
+}
+
+/* Before the first script: the release's tools, out of their package, whatever its turn is. */
+static int fetch_tools(struct pf_install *install, struct pf_error *err)
+{
+    const struct pf_install_settings *settings = &install->settings;
+    const char *file = install->settings.manifest->entries[install->tools].file;
+    struct pf_error why = {0};
+    int rc = pf_staging_await(settings->staging, install->tools, err);
+    if (rc)
+        return rc;
+    rc = pf_scripttools_unpack(settings->folder_fd, file, settings->tools,
+                               pf_staging_limits(settings->staging), settings->work_fd, &why);
+    if (!rc)
+        rc = pf_script_try_shell(&install->place, &why);
+    if (rc == PF_E_ABSENT || is_damage(rc)) {
+        warn_of_host(install, why.text);
+        pf_sandbox_close(install->place.sandbox);
+        install->place.sandbox = NULL;
+        return open_with_host(install, err);
+    }
+    if (rc && err)
+        *err = why;
+    return rc;
+}
+
+/* What scripts run with, once there is one. */
+static int prepare_tools(struct pf_install *install, struct pf_error *err)
+{
+    if (install->prepared)
+        return 0;
+    install->prepared = true;
+    if (install->tools != SIZE_MAX)
+        return fetch_tools(install, err);
+    warn_of_host(install, pf_message(N_("no package of the plan has them")));
+    return 0;
 }
 
 int pf_install_new(const struct pf_install_settings *settings, struct pf_install **out,
@@ -88,6 +173,7 @@ void pf_install_free(struct pf_install *install)
         return;
     pf_commit_free(install->commit);
     pf_sandbox_close(install->place.sandbox);
+    pf_scriptview_remove(install->settings.work_fd, NULL);
     pf_descriptions_end(&install->descriptions);
     pf_close_at(&install->root_fd);
     free(install);
@@ -206,7 +292,10 @@ static int run_shell(struct pf_install *install, const struct pf_staged *staged,
         return failed;
     int status = 0;
     install->stats.shells++;
-    failed = pf_script_run(&install->place, &limits, output, install->settings.stop, &status, err);
+    failed = prepare_tools(install, err);
+    if (!failed)
+        failed =
+            pf_script_run(&install->place, &limits, output, install->settings.stop, &status, err);
     *came_to_end = script->behind.count && status == PF_DOINST_END_STATUS;
     if (!failed && status && !*came_to_end)
         pf_events_text(install->settings.events, PF_EVENT_WARNING, staged->name.stem,
@@ -326,11 +415,6 @@ static int install_or_skip(struct pf_install *install, const struct pf_staging_p
     return 0;
 }
 
-static bool is_damage(int code)
-{
-    return code == PF_E_CORRUPT || code == PF_E_LIMIT;
-}
-
 /* A package that could not be staged. 0: go on without it. */
 static int staging_failed(struct pf_install *install, const struct pf_staging_package *package,
                           struct pf_error *err)
@@ -389,6 +473,26 @@ static int finish_commits(struct pf_install *install, struct pf_error *err)
     return failed;
 }
 
+/* A script has made a hole of this size: whoever reads the file reads so much. No limit of the
+   kernel is set for it, as nobody could be told that it was met. */
+#define MAX_HOLE_BYTES (INT64_C(4) << 30)
+
+static int look_for_hole(void *ctx, int dir_fd, const char *name)
+{
+    struct pf_error *err = ctx;
+    struct stat st;
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return pf_error_errno(err, "%s", name);
+    if (S_ISREG(st.st_mode) && st.st_size - st.st_blocks * 512 > MAX_HOLE_BYTES)
+        return pf_error_set(err, PF_E_LIMIT,
+                            "a script has made the file %s with a hole of more than %d GiB", name,
+                            (int)(MAX_HOLE_BYTES >> 30));
+    if (!S_ISDIR(st.st_mode))
+        return 0;
+    pf_auto_fd int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? pf_error_errno(err, "%s", name) : pf_fs_each_name(fd, look_for_hole, err);
+}
+
 int pf_install_run(struct pf_install *install, struct pf_install_stats *stats, struct pf_error *err)
 {
     int failed = 0;
@@ -407,6 +511,8 @@ int pf_install_run(struct pf_install *install, struct pf_install_stats *stats, s
         if (!failed)
             failed = take_package(install, package, err);
     }
+    if (!failed && install->stats.shells)
+        failed = pf_fs_each_name(install->root_fd, look_for_hole, err);
     if (!failed)
         failed = finish_commits(install, err);
     *stats = install->stats;

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "event.h"
 #include "manifest.h"
+#include "scripttools.h"
 #include "staging.h"
 
 #include <stdatomic.h>
@@ -18,12 +19,13 @@ struct pf_install_settings {
     /* The digest of each package that was staged is filled in; where one is there already, it must
        be the same. Texts beside the packages are read from folder_fd. */
     struct pf_manifest *manifest;
-    int folder_fd;         /* where the files are */
-    const char *location;  /* the folder's path as it stands in the records */
-    int work_fd;           /* has "root" */
-    uint64_t packed_bytes; /* of all package files, for who follows; 0: not known */
-    bool skip_corrupt;     /* pass over a damaged package, as the shell template does */
-    bool remove_corrupt;   /* take a damaged file out of the folder: it is to be fetched again */
+    int folder_fd;                        /* where the files are */
+    const char *location;                 /* the folder's path as it stands in the records */
+    int work_fd;                          /* has "root" */
+    const struct pf_profile_tools *tools; /* where the release has what scripts run with */
+    uint64_t packed_bytes;                /* of all package files, for who follows; 0: not known */
+    bool skip_corrupt;   /* pass over a damaged package, as the shell template does */
+    bool remove_corrupt; /* take a damaged file out of the folder: it is to be fetched again */
     enum pf_record_names listed; /* how the release's records list names */
     bool no_sandbox;             /* run scripts with all that this process may do */
     struct pf_events *events;
@@ -38,7 +40,8 @@ struct pf_install_stats {
 
 struct pf_install;
 
-/* Opens the sandbox for scripts. PF_E_PERMISSION where no sandbox can be had. */
+/* Opens the sandbox for scripts, the best that can be had, which a PF_EVENT_NOTE names.
+   PF_E_PERMISSION where there is none, PF_E_ABSENT where it lacks tools. */
 int pf_install_new(const struct pf_install_settings *settings, struct pf_install **out,
                    struct pf_error *err);
 

@@ -21,6 +21,7 @@
      LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER |      \
      PF_LANDLOCK_TRUNCATE)
 #define PF_LANDLOCK_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define PF_LANDLOCK_ALL  (PF_LANDLOCK_CHANGE | PF_LANDLOCK_READ | LANDLOCK_ACCESS_FS_EXECUTE)
 
 /* What is refused unless a rule allows it; what the version does not know yet is left out. */
 struct pf_landlock {

@@ -334,6 +334,7 @@ static const struct pf_profile profiles[] = {
         .root_password = "password:root",
         .listed = PF_RECORD_NAMES_ESCAPED,
         .lxc_fstab = true,
+        .tools = {"hdsetup", "sbin/installer"},
         .edits = plamo5_edits,
     },
     {
@@ -346,6 +347,7 @@ static const struct pf_profile profiles[] = {
         .known_contrib = contrib,
         .default_timezone = "Asia/Tokyo",
         .listed = PF_RECORD_NAMES_ESCAPED,
+        .tools = {"hdsetup", "sbin/installer"},
         .edits = plamo6_edits,
     },
     {
@@ -358,6 +360,7 @@ static const struct pf_profile profiles[] = {
         .known_contrib = contrib,
         .default_timezone = "Asia/Tokyo",
         .listed = PF_RECORD_NAMES_PLAIN,
+        .tools = {"pkgtools", "sbin/installer_new"},
         .edits = sysv_edits,
     },
 };

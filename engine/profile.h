@@ -45,6 +45,12 @@ struct pf_edit {
     unsigned drop_lines;
 };
 
+/* The package that has the release's own installer, whose tools scripts run with. */
+struct pf_profile_tools {
+    const char *package;   /* its name; digits may follow ("pkgtools8") */
+    const char *directory; /* of the tools, below the package's root */
+};
+
 struct pf_profile {
     unsigned first_major, last_major;      /* the releases it is for */
     const char *const *default_categories; /* each list ends with NULL */
@@ -56,7 +62,8 @@ struct pf_profile {
     const char *root_password;           /* as pf_rootpassword_read has it; NULL: kept as it is */
     enum pf_record_names listed;         /* how records list the names of members */
     bool lxc_fstab;                      /* the container has an fstab of its own beside its root */
-    const struct pf_edit *edits;         /* in order; ends with one whose path is NULL */
+    struct pf_profile_tools tools;
+    const struct pf_edit *edits; /* in order; ends with one whose path is NULL */
 };
 
 /* The release that is built where none is named. */

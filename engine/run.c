@@ -128,6 +128,7 @@ static int begin_install(struct pf_run *run, bool remove_corrupt, char **locatio
         .folder_fd = run->folder_fd,
         .location = *location,
         .work_fd = run->work_fd,
+        .tools = &s->profile->tools,
         .packed_bytes = packed_bytes(run),
         .skip_corrupt = s->skip_corrupt,
         .remove_corrupt = remove_corrupt,

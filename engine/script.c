@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "fs.h"
 #include "resolve.h"
+#include "scriptview.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -25,11 +27,16 @@
 /* How often a running script is asked whether it should still run. */
 #define POLL_INTERVAL_MS 200
 
-/* What a job's own descriptor is to the program. */
-#define INPUT_FD 3
+/* How often what a script has in /tmp is looked at. */
+#define TMP_INTERVAL_MS 1000
 
-static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/",
-                                          "LC_ALL=C", NULL};
+#define PATH_OF_HOST "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+
+static const char *const environment[] = {PATH_OF_HOST, "HOME=/", "LC_ALL=C", NULL};
+
+/* As installpkg exports it. */
+static const char *const tools_environment[] = {"PATH=" PF_SCRIPTVIEW_TOOLS, "HOME=/", "LC_ALL=C",
+                                                NULL};
 
 static void say(const struct pf_script_output *output, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -221,25 +228,20 @@ int pf_script_apply(int root_fd, const struct pf_doinst_ops *ops,
     return failed;
 }
 
-/* The program's descriptors: no input, both outputs in the pipe, the job's own, no other. */
-static int set_descriptors(posix_spawn_file_actions_t *actions, int root_fd, int pipe_fd,
-                           int input_fd)
+/* The program's descriptors: no input, both outputs in the pipe, no other. */
+static int set_descriptors(posix_spawn_file_actions_t *actions, int root_fd, int pipe_fd)
 {
-    int failed = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
-    if (!failed)
-        failed = posix_spawn_file_actions_adddup2(actions, pipe_fd, 1);
-    if (!failed)
-        failed = posix_spawn_file_actions_adddup2(actions, pipe_fd, 2);
-    if (!failed)
-        failed = posix_spawn_file_actions_addfchdir_np(actions, root_fd);
-    /* After the others, which may have this number themselves. */
-    if (!failed && input_fd >= 0)
-        failed = posix_spawn_file_actions_adddup2(actions, input_fd, INPUT_FD);
+    int rc = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
+    if (!rc)
+        rc = posix_spawn_file_actions_adddup2(actions, pipe_fd, 1);
+    if (!rc)
+        rc = posix_spawn_file_actions_adddup2(actions, pipe_fd, 2);
+    if (!rc)
+        rc = posix_spawn_file_actions_addfchdir_np(actions, root_fd);
     /* Not every library marks its descriptors close-on-exec. */
-    if (!failed)
-        failed = posix_spawn_file_actions_addclosefrom_np(actions,
-                                                          input_fd >= 0 ? INPUT_FD + 1 : INPUT_FD);
-    return failed;
+    if (!rc)
+        rc = posix_spawn_file_actions_addclosefrom_np(actions, 3);
+    return rc;
 }
 
 static int set_attributes(posix_spawnattr_t *attributes)
@@ -247,65 +249,81 @@ static int set_attributes(posix_spawnattr_t *attributes)
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
-    int failed = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                                          POSIX_SPAWN_SETSIGDEF);
-    if (!failed)
-        failed = posix_spawnattr_setsigmask(attributes, &none);
-    if (!failed)
-        failed = posix_spawnattr_setsigdefault(attributes, &all);
-    return failed;
+    int rc = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                                      POSIX_SPAWN_SETSIGDEF);
+    if (!rc)
+        rc = posix_spawnattr_setsigmask(attributes, &none);
+    if (!rc)
+        rc = posix_spawnattr_setsigdefault(attributes, &all);
+    return rc;
 }
 
-/* A shell's words, and room for a job's behind them. */
-#define SHELL_WORDS 4
+/* The words by which a program is started without a sandbox, before its own. */
+#define SHELL_WORDS 6
+
+/* A program's words, on their way. */
 struct words {
-    const char *argv[SHELL_WORDS + PF_SCRIPT_MAX_ARGUMENTS + 1];
+    const char *argv[SHELL_WORDS + PF_SCRIPT_MAX_ARGUMENTS + 2];
+    size_t count;
 };
 
-/* The job by a shell, which finds its program as shells do, after a command. */
-static struct words by_shell(const struct pf_script_job *job, const char *command)
+static void add_words(struct words *words, const char *const *argv)
 {
-    struct words words = {.argv = {"/bin/sh", "-c", command, "sh"}};
-    for (size_t i = 0; job->argv[i]; i++) {
-        assert(i < PF_SCRIPT_MAX_ARGUMENTS);
-        words.argv[SHELL_WORDS + i] = job->argv[i];
+    for (size_t i = 0; argv[i]; i++) {
+        assert(words->count < SHELL_WORDS + PF_SCRIPT_MAX_ARGUMENTS + 1);
+        words->argv[words->count++] = argv[i];
     }
-    return words;
 }
 
-static int spawn(int root_fd, const struct pf_script_job *job, int pipe_fd, pid_t *pid)
+static int spawn(int root_fd, const struct words *words, const char *const *variables, int pipe_fd,
+                 pid_t *pid)
 {
-    /* The process's own umask is 0; scripts expect the usual one. */
-    struct words words = by_shell(job, "umask 022 && exec \"$@\"");
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    int failed = posix_spawn_file_actions_init(&actions);
-    if (failed)
-        return failed;
-    failed = posix_spawnattr_init(&attributes);
-    if (failed) {
+    int rc = posix_spawn_file_actions_init(&actions);
+    if (rc)
+        return rc;
+    rc = posix_spawnattr_init(&attributes);
+    if (rc) {
         posix_spawn_file_actions_destroy(&actions);
-        return failed;
+        return rc;
     }
-    failed = set_descriptors(&actions, root_fd, pipe_fd, job->input_fd);
-    if (!failed)
-        failed = set_attributes(&attributes);
-    if (!failed)
-        failed = posix_spawn(pid, words.argv[0], &actions, &attributes, (char *const *)words.argv,
-                             (char *const *)environment);
+    rc = set_descriptors(&actions, root_fd, pipe_fd);
+    if (!rc)
+        rc = set_attributes(&attributes);
+    if (!rc)
+        rc = posix_spawn(pid, words->argv[0], &actions, &attributes, (char *const *)words->argv,
+                         (char *const *)variables);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
-    return failed;
+    return rc;
 }
 
 struct run {
+    const struct pf_script_place *place;
     const struct pf_script_limits *limits;
     const struct pf_script_output *output;
     const atomic_bool *cancel;
     int pipe_fd;
     int end_fd; /* readable once the program has ended */
     size_t passed_on;
+    int64_t looked_ms; /* at /tmp */
 };
+
+static bool has_tmp(const struct pf_script_place *place)
+{
+    return place->sandbox && place->work_fd >= 0;
+}
+
+/* Its /tmp lies on a disk: it is looked at now and then, and at the end. */
+static int look_at_tmp(struct run *run, struct pf_error *err)
+{
+    int64_t now_ms = pf_clock_ms();
+    if (!has_tmp(run->place) || now_ms - run->looked_ms < TMP_INTERVAL_MS)
+        return 0;
+    run->looked_ms = now_ms;
+    return pf_scriptview_check(run->place->work_fd, err);
+}
 
 /* Takes what is in the pipe. Returns 0 at its end. */
 static bool drain(struct run *run)
@@ -326,6 +344,7 @@ static bool drain(struct run *run)
 static int wait_for_end(struct run *run, struct pf_error *err)
 {
     int64_t deadline = pf_clock_ms() + run->limits->timeout_s * INT64_C(1000);
+    run->looked_ms = pf_clock_ms();
     for (;;) {
         struct pollfd fds[2] = {{.fd = run->pipe_fd, .events = POLLIN},
                                 {.fd = run->end_fd, .events = POLLIN}};
@@ -343,79 +362,157 @@ static int wait_for_end(struct run *run, struct pf_error *err)
         if (pf_clock_ms() > deadline)
             return pf_error_set(err, PF_E_LIMIT, "its script did not end within %u s",
                                 run->limits->timeout_s);
+        int rc = look_at_tmp(run, err);
+        if (rc)
+            return rc;
     }
 }
 
-static int run_plainly(const struct pf_script_place *place, const struct pf_script_job *job,
-                       struct run *run, int *pipe_fd, int *status, struct pf_error *err)
+/* The path of the tools on this machine, which is what installpkg's PATH is without a sandbox. */
+static int tools_path(int work_fd, char path[PATH_MAX], struct pf_error *err)
 {
-    pid_t pid;
-    int number = spawn(place->root_fd, job, *pipe_fd, &pid);
-    if (number) {
-        errno = number;
-        return pf_error_errno(err, "starting /bin/sh for its script");
-    }
-    close(pf_steal_fd(pipe_fd));
+    char link[64];
+    pf_auto_fd int fd = pf_scriptview_open_tools(work_fd, err);
+    if (fd < 0)
+        return fd;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, PATH_MAX - 1);
+    if (length < 0)
+        return pf_error_errno(err, "finding the release's tools");
+    path[length] = '\0';
+    return 0;
+}
+
+static int wait_for_child(struct run *run, pid_t pid, int *status, struct pf_error *err)
+{
     pf_auto_fd int pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
     run->end_fd = pid_fd;
-    int failed = pid_fd < 0 ? pf_error_errno(err, "watching its script") : wait_for_end(run, err);
+    int rc = pid_fd < 0 ? pf_error_errno(err, "watching its script") : wait_for_end(run, err);
     /* The session is the script's own: what it left behind in it goes too. */
     kill(-pid, SIGKILL);
     int raw;
     while (waitpid(pid, &raw, 0) < 0 && errno == EINTR)
         ;
     *status = WIFSIGNALED(raw) ? 128 + WTERMSIG(raw) : WEXITSTATUS(raw);
-    return failed;
+    return rc;
 }
 
-static int run_in_sandbox(struct pf_sandbox *sandbox, const struct pf_script_job *job,
-                          struct run *run, int *pipe_fd, int *status, struct pf_error *err)
+static int run_plainly(const struct pf_script_place *place, const char *const *argv,
+                       const char *text, struct run *run, int *pipe_fd, int *status,
+                       struct pf_error *err)
 {
-    struct words words = by_shell(job, "exec \"$@\"");
-    const char **argv = words.argv;
-    /* A shell needs no shell to find it. */
-    if (strcmp(job->argv[0], "sh") == 0) {
-        argv += SHELL_WORDS;
-        argv[0] = "/bin/sh";
+    /* The process's own umask is 0; scripts expect the usual one. */
+    static const char *const by_shell[] = {"/bin/sh", "-c", "umask 022 && exec \"$@\"", "sh", NULL};
+    static const char *const in_root[] = {"chroot", ".", NULL};
+    char path[PATH_MAX], search[PATH_MAX + sizeof "PATH="], shell[PATH_MAX + sizeof "/sh"];
+    const char *const with_tools[] = {search, "HOME=/", "LC_ALL=C", NULL};
+    const char *const last[] = {text, NULL};
+    struct words words = {.count = 0};
+    pid_t pid;
+    bool tools = place->view == PF_SANDBOX_TOOLS;
+    int rc = tools ? tools_path(place->work_fd, path, err) : 0;
+    if (rc)
+        return rc;
+    add_words(&words, by_shell);
+    if (place->view == PF_SANDBOX_ROOT)
+        add_words(&words, in_root);
+    size_t first = words.count;
+    add_words(&words, argv);
+    add_words(&words, last);
+    if (tools) {
+        snprintf(search, sizeof search, "PATH=%s", path);
+        snprintf(shell, sizeof shell, "%s/sh", path);
+        words.argv[first] = shell;
     }
-    int failed = pf_sandbox_start(sandbox, argv, *pipe_fd, job->input_fd, err);
-    if (failed)
-        return failed;
+    int number = spawn(place->root_fd, &words, tools ? with_tools : environment, *pipe_fd, &pid);
+    if (number) {
+        errno = number;
+        return pf_error_errno(err, "starting /bin/sh for its script");
+    }
     close(pf_steal_fd(pipe_fd));
-    run->end_fd = pf_sandbox_event_fd(sandbox);
-    failed = wait_for_end(run, err);
-    int finished = pf_sandbox_finish(sandbox, failed, status, failed ? NULL : err);
-    return failed ? failed : finished;
+    return wait_for_child(run, pid, status, err);
 }
 
-int pf_script_run_job(const struct pf_script_place *place, const struct pf_script_job *job,
-                      const struct pf_script_limits *limits, const struct pf_script_output *output,
-                      const atomic_bool *cancel, int *status, struct pf_error *err)
+/* The text in a file that the sandbox takes it from. */
+static int put_text(const char *text, struct pf_error *err)
+{
+    pf_auto_fd int fd = memfd_create("plamo-fast-text", MFD_CLOEXEC);
+    if (fd < 0 || pf_fs_write_all(fd, text, strlen(text) + 1) < 0)
+        return pf_error_errno(err, "handing its text over");
+    return pf_steal_fd(&fd);
+}
+
+static int run_in_sandbox(const struct pf_script_place *place, const char *const *argv,
+                          const char *text, struct run *run, int *pipe_fd, int *status,
+                          struct pf_error *err)
+{
+    pf_auto_fd int text_fd = text ? put_text(text, err) : -1;
+    if (text && text_fd < 0)
+        return text_fd;
+    int rc = has_tmp(place) ? pf_scriptview_begin(place->work_fd, place->root_fd, err) : 0;
+    if (!rc)
+        rc = pf_sandbox_start(place->sandbox, argv, *pipe_fd, text_fd, err);
+    if (rc)
+        return rc;
+    close(pf_steal_fd(pipe_fd));
+    run->end_fd = pf_sandbox_event_fd(place->sandbox);
+    rc = wait_for_end(run, err);
+    int finished = pf_sandbox_finish(place->sandbox, rc, status, rc ? NULL : err);
+    rc = rc ? rc : finished;
+    int emptied = has_tmp(place) ? pf_scriptview_finish(place->work_fd, rc ? NULL : err) : 0;
+    return rc ? rc : emptied;
+}
+
+int pf_script_run_program(const struct pf_script_place *place, const char *const *argv,
+                          const char *text, const struct pf_script_limits *limits,
+                          const struct pf_script_output *output, const atomic_bool *cancel,
+                          int *status, struct pf_error *err)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return pf_error_errno(err, "making a pipe");
     pf_auto_fd int reading = ends[0], writing = ends[1];
-    struct run run = {.limits = limits, .output = output, .cancel = cancel, .pipe_fd = reading};
-    return place->sandbox ? run_in_sandbox(place->sandbox, job, &run, &writing, status, err)
-                          : run_plainly(place, job, &run, &writing, status, err);
+    struct run run = {
+        .place = place, .limits = limits, .output = output, .cancel = cancel, .pipe_fd = reading};
+    return place->sandbox ? run_in_sandbox(place, argv, text, &run, &writing, status, err)
+                          : run_plainly(place, argv, text, &run, &writing, status, err);
+}
+
+static const char *shell_of(const struct pf_script_place *place)
+{
+    return place->view == PF_SANDBOX_TOOLS ? PF_SCRIPTVIEW_SHELL : "/bin/sh";
 }
 
 int pf_script_run(const struct pf_script_place *place, const struct pf_script_limits *limits,
                   const struct pf_script_output *output, const atomic_bool *cancel, int *status,
                   struct pf_error *err)
 {
-    static const char *const argv[] = {"sh", "install/doinst.sh", "-install", NULL};
-    struct pf_script_job job = {.argv = argv, .input_fd = -1};
-    return pf_script_run_job(place, &job, limits, output, cancel, status, err);
+    const char *const argv[] = {shell_of(place), "install/doinst.sh", "-install", NULL};
+    int rc = pf_script_run_program(place, argv, NULL, limits, output, cancel, status, err);
+    if (!rc && place->sandbox && !pf_sandbox_has_started(place->sandbox))
+        return pf_error_set(err, PF_E_SYSTEM, "its shell could not be started");
+    return rc;
 }
 
-int pf_script_open_sandbox(int root_fd, struct pf_sandbox **out, struct pf_error *err)
+int pf_script_try_shell(const struct pf_script_place *place, struct pf_error *err)
 {
-    static const struct pf_sandbox_settings settings = {
-        .environment = environment,
+    static const struct pf_script_limits limits = PF_SCRIPT_LIMITS_DEFAULT;
+    const char *const argv[] = {shell_of(place), "-c", ":", NULL};
+    int status = 0;
+    int rc = pf_script_run_program(place, argv, NULL, &limits, NULL, NULL, &status, err);
+    if (rc || status == 0)
+        return rc;
+    return pf_error_set(err, PF_E_ABSENT, "its shell cannot be run here (status %d)", status);
+}
+
+int pf_script_open_sandbox(struct pf_script_place *place, struct pf_error *err)
+{
+    struct pf_sandbox_settings settings = {
+        .view = place->view,
+        .work_fd = place->work_fd,
+        .root_fd = place->root_fd,
+        .environment = place->view == PF_SANDBOX_TOOLS ? tools_environment : environment,
         .processes = 1000,
-        .file_bytes = UINT64_C(4) << 30,
     };
-    return pf_sandbox_open(root_fd, &settings, out, err);
+    return pf_sandbox_open(&settings, &place->sandbox, err);
 }

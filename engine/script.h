@@ -39,31 +39,35 @@ struct pf_script_limits {
 struct pf_script_place {
     int root_fd;                /* their working directory */
     struct pf_sandbox *sandbox; /* one of this root; NULL: nothing confines them */
+    enum pf_sandbox_view view;  /* what they see, in a sandbox or not */
+    int work_fd; /* PF_SANDBOX_TOOLS: has the view, see scriptview.h; else -1, or likewise */
 };
 
-/* Opens a sandbox with the limits that scripts have. As pf_sandbox_open. */
-int pf_script_open_sandbox(int root_fd, struct pf_sandbox **out, struct pf_error *err);
+/* Opens a sandbox with the limits that scripts have, for the place. As pf_sandbox_open. */
+int pf_script_open_sandbox(struct pf_script_place *place, struct pf_error *err);
 
-/* A program that runs with the root as working directory. */
-struct pf_script_job {
-    const char *const *argv; /* ends with NULL; at most PF_SCRIPT_MAX_ARGUMENTS */
-    int input_fd;            /* the program finds it as /proc/self/fd/3; -1: nothing */
-};
-
-#define PF_SCRIPT_MAX_ARGUMENTS 8
-
-/* Runs the program with standard input empty, umask 022, a clean environment and no descriptor but
-   the job's, in a session of its own, of which nothing lives on (in a sandbox: of all that it
-   started). *status gets its exit status (128 + n where signal n ended it; 126 or 127 where it
-   could not be started). Where cancel (may be NULL) is set meanwhile, it is killed
-   (PF_E_CANCELLED), as when its time is over or it has too many processes (PF_E_LIMIT). */
-int pf_script_run_job(const struct pf_script_place *place, const struct pf_script_job *job,
-                      const struct pf_script_limits *limits, const struct pf_script_output *output,
-                      const atomic_bool *cancel, int *status, struct pf_error *err);
-
-/* Runs `sh install/doinst.sh -install` so. */
+/* Runs `sh install/doinst.sh -install` with the root as working directory: standard input empty,
+   umask 022, a clean environment and no other descriptor, in a session of its own, of which nothing
+   lives on (in a sandbox: of all that it started). *status gets its exit status (128 + n where
+   signal n ended it; 126 or 127 where it could not be started). Where cancel (may be NULL) is set
+   meanwhile, it is killed (PF_E_CANCELLED), as when its time is over or it comes upon a limit
+   (PF_E_LIMIT). */
 int pf_script_run(const struct pf_script_place *place, const struct pf_script_limits *limits,
                   const struct pf_script_output *output, const atomic_bool *cancel, int *status,
                   struct pf_error *err);
+
+/* Can its shell be run at all? PF_E_ABSENT where the kernel does not take the release's programs:
+   they may be 32-bit ones. */
+int pf_script_try_shell(const struct pf_script_place *place, struct pf_error *err);
+
+#define PF_SCRIPT_MAX_ARGUMENTS 8
+
+/* Runs a program likewise: argv (ends with NULL, at most PF_SCRIPT_MAX_ARGUMENTS) names it by its
+   path, and `text` (may be NULL) is its last argument. In PF_SANDBOX_ROOT it is one of the root,
+   which is its "/", without a sandbox by the host's chroot. */
+int pf_script_run_program(const struct pf_script_place *place, const char *const *argv,
+                          const char *text, const struct pf_script_limits *limits,
+                          const struct pf_script_output *output, const atomic_bool *cancel,
+                          int *status, struct pf_error *err);
 
 #endif

@@ -11,15 +11,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What is staged ahead of the commits may take so much memory; the next packages in the plan may
    always be staged, so many of them. */
 #define MAX_AHEAD_MEMORY (UINT64_C(32) << 20)
 #define WINDOW           48
+
+#define STOP_INTERVAL_NS 100000000
 
 /* A package is begun before it is whole when so much is there, and then told of more in such steps:
    smaller ones are not worth it. */
@@ -43,6 +47,10 @@ struct pf_staging {
     size_t *item_of;    /* manifest index → item; SIZE_MAX: no package */
     size_t item_count;
     struct pf_workers *workers;
+    pthread_mutex_t mutex; /* of the rest */
+    pthread_cond_t file_cond;
+    bool *is_whole; /* per package: its file is */
+    bool given_up;  /* no further one will be */
 };
 
 static const struct pf_manifest_entry *entry_of(const struct item *item)
@@ -209,7 +217,8 @@ static int add_items(struct pf_staging *staging, struct pf_error *err)
     size_t room = manifest->count ? manifest->count : 1;
     staging->items = calloc(room, sizeof *staging->items);
     staging->item_of = calloc(room, sizeof *staging->item_of);
-    if (!staging->items || !staging->item_of)
+    staging->is_whole = calloc(room, sizeof *staging->is_whole);
+    if (!staging->items || !staging->item_of || !staging->is_whole)
         return pf_error_memory(err);
     for (size_t i = 0; i < manifest->count; i++) {
         bool package = pf_pkgname_format(manifest->entries[i].file) != PF_FORMAT_NONE;
@@ -241,6 +250,8 @@ int pf_staging_new(const struct pf_staging_settings *settings, struct pf_staging
     if (!staging)
         return pf_error_memory(err);
     staging->settings = *settings;
+    pthread_mutex_init(&staging->mutex, NULL);
+    pthread_cond_init(&staging->file_cond, NULL);
     struct pf_stage_limits *limits = &staging->settings.limits;
     staging->stage_fd = openat(settings->work_fd, "stage", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     limits->cancel = settings->stop;
@@ -288,11 +299,44 @@ void pf_staging_ready(struct pf_staging *staging, size_t index)
     struct stat st;
     const char *file = staging->settings.manifest->entries[index].file;
     bool known = fstatat(staging->settings.folder_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    pthread_mutex_lock(&staging->mutex);
+    staging->is_whole[i] = true;
+    pthread_cond_broadcast(&staging->file_cond);
+    pthread_mutex_unlock(&staging->mutex);
     pf_workers_submit(staging->workers, i, &staging->items[i], known ? (uint64_t)st.st_size : 0);
+}
+
+int pf_staging_await(struct pf_staging *staging, size_t index, struct pf_error *err)
+{
+    size_t i = staging->item_of[index];
+    int64_t span = pf_span_begin(staging->settings.events);
+    pthread_mutex_lock(&staging->mutex);
+    while (!staging->is_whole[i] && !staging->given_up && !atomic_load(staging->settings.stop)) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        /* Who sets `stop` signals nobody. */
+        until.tv_nsec += STOP_INTERVAL_NS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&staging->file_cond, &staging->mutex, &until);
+    }
+    bool is_whole = staging->is_whole[i];
+    pthread_mutex_unlock(&staging->mutex);
+    pf_span_end(staging->settings.events, span, "wait", file_of(&staging->items[i]));
+    return is_whole ? 0 : pf_error_set(err, PF_E_CANCELLED, "stopped");
+}
+
+const struct pf_stage_limits *pf_staging_limits(const struct pf_staging *staging)
+{
+    return &staging->settings.limits;
 }
 
 void pf_staging_give_up(struct pf_staging *staging)
 {
+    pthread_mutex_lock(&staging->mutex);
+    staging->given_up = true;
+    pthread_cond_broadcast(&staging->file_cond);
+    pthread_mutex_unlock(&staging->mutex);
     pf_workers_stop(staging->workers);
 }
 
@@ -337,6 +381,9 @@ void pf_staging_free(struct pf_staging *staging)
         free_package(&staging->items[i].package);
     free(staging->items);
     free(staging->item_of);
+    free(staging->is_whole);
+    pthread_cond_destroy(&staging->file_cond);
+    pthread_mutex_destroy(&staging->mutex);
     pf_close_at(&staging->stage_fd);
     if (staging->settings.limits.names != (locale_t)0)
         freelocale(staging->settings.limits.names);

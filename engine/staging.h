@@ -51,6 +51,13 @@ void pf_staging_part(struct pf_staging *staging, size_t index, uint64_t bytes);
 /* The file of that index is whole. Any thread, once each. */
 void pf_staging_ready(struct pf_staging *staging, size_t index);
 
+/* Waits until that file is whole, on any thread. PF_E_CANCELLED after stop or pf_staging_give_up.
+   Its staging goes on by itself. */
+int pf_staging_await(struct pf_staging *staging, size_t index, struct pf_error *err);
+
+/* What packages may be, as in the settings and with what was filled in. */
+const struct pf_stage_limits *pf_staging_limits(const struct pf_staging *staging);
+
 /* No further file will become ready. Any thread. */
 void pf_staging_give_up(struct pf_staging *staging);
 

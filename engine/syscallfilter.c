@@ -9,9 +9,12 @@
 #include <seccomp.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_PROGRAM_BYTES (1u << 20)
@@ -39,16 +42,61 @@ static const char *const denied[] = {
     /* the 32-bit call whose arguments, and so whose families, cannot be seen */
     "socketcall"};
 
-static int deny_names(scmp_filter_ctx ctx)
+/* What namespaces would hold: sockets, System V and POSIX IPC, and what one process can do to
+   another of the same user by its number. */
+static const char *const denied_alone[] = {"socket",
+                                           "socketpair",
+                                           "connect",
+                                           "bind",
+                                           "shmget",
+                                           "shmat",
+                                           "shmctl",
+                                           "msgget",
+                                           "msgsnd",
+                                           "msgrcv",
+                                           "msgctl",
+                                           "semget",
+                                           "semop",
+                                           "semctl",
+                                           "semtimedop",
+                                           "semtimedop_time64",
+                                           "ipc",
+                                           "mq_open",
+                                           "mq_unlink",
+                                           "pidfd_open",
+                                           "pidfd_send_signal",
+                                           "rt_sigqueueinfo",
+                                           "rt_tgsigqueueinfo",
+                                           "migrate_pages",
+                                           "move_pages",
+                                           "sched_setattr",
+                                           "ioprio_set",
+                                           "process_mrelease",
+                                           "fanotify_mark",
+                                           "name_to_handle_at"};
+
+static const char *const denied_kills[] = {"kill", "tkill", "tgkill"};
+
+static int deny_list(scmp_filter_ctx ctx, const char *const *names, size_t count)
 {
-    for (size_t i = 0; i < sizeof denied / sizeof *denied; i++) {
-        int number = seccomp_syscall_resolve_name(denied[i]);
-        int failed =
+    for (size_t i = 0; i < count; i++) {
+        int number = seccomp_syscall_resolve_name(names[i]);
+        int rc =
             number == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), number, 0);
-        if (failed)
-            return failed;
+        if (rc)
+            return rc;
     }
-    return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    return 0;
+}
+
+static int deny_names(scmp_filter_ctx ctx, const struct pf_filter_settings *settings)
+{
+    int rc = deny_list(ctx, denied, sizeof denied / sizeof *denied);
+    if (!rc && settings->walls == PF_FILTER_ALONE)
+        rc = deny_list(ctx, denied_alone, sizeof denied_alone / sizeof *denied_alone);
+    if (!rc && settings->refuse_kill)
+        rc = deny_list(ctx, denied_kills, sizeof denied_kills / sizeof *denied_kills);
+    return rc ? rc : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
 static int deny_new_namespaces(scmp_filter_ctx ctx)
@@ -98,16 +146,83 @@ static int add_other_numbers(scmp_filter_ctx ctx)
     return failed ? failed : seccomp_arch_add(ctx, SCMP_ARCH_X32);
 }
 
-static int add_rules(scmp_filter_ctx ctx)
+/* Another process of the same user may be given limits and priorities by its number; 0 is the
+   caller's own. */
+static int deny_other_processes(scmp_filter_ctx ctx)
 {
-    int failed = add_other_numbers(ctx);
-    if (!failed)
-        failed = deny_names(ctx);
-    if (!failed)
-        failed = deny_new_namespaces(ctx);
-    if (!failed)
-        failed = deny_terminals(ctx);
-    return failed ? failed : deny_families(ctx);
+    static const int by_first[] = {SCMP_SYS(prlimit64), SCMP_SYS(sched_setaffinity),
+                                   SCMP_SYS(sched_setparam), SCMP_SYS(sched_setscheduler)};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof by_first / sizeof *by_first && !rc; i++)
+        rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), by_first[i], 1, SCMP_A0(SCMP_CMP_NE, 0));
+    if (!rc)
+        rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setpriority), 1,
+                              SCMP_A0(SCMP_CMP_NE, PRIO_PROCESS));
+    return rc ? rc
+              : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setpriority), 2,
+                                 SCMP_A0(SCMP_CMP_EQ, PRIO_PROCESS), SCMP_A1(SCMP_CMP_NE, 0));
+}
+
+static int watch_devices(scmp_filter_ctx ctx)
+{
+    static const uint64_t types[] = {S_IFCHR, S_IFBLK};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof types / sizeof *types && !rc; i++) {
+        rc = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(mknod), 1,
+                              SCMP_A1(SCMP_CMP_MASKED_EQ, S_IFMT, types[i]));
+        if (!rc)
+            rc = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(mknodat), 1,
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, S_IFMT, types[i]));
+    }
+    return rc;
+}
+
+static int watch(scmp_filter_ctx ctx, const struct pf_filter_settings *settings)
+{
+    int rc = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(chroot), 0);
+    if (!rc)
+        rc = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(execve), 0);
+    return rc || !settings->watch_devices ? rc : watch_devices(ctx);
+}
+
+static void note_watched(struct pf_filter *filter)
+{
+    static const struct {
+        const char *name;
+        enum pf_watched_kind kind;
+    } calls[] = {{"chroot", PF_WATCHED_CHROOT},
+                 {"execve", PF_WATCHED_EXEC},
+                 {"mknod", PF_WATCHED_MKNOD},
+                 {"mknodat", PF_WATCHED_MKNODAT}};
+    const uint32_t native = seccomp_arch_native();
+    const uint32_t archs[] = {native, SCMP_ARCH_X86, SCMP_ARCH_X32};
+    size_t arch_count = native == SCMP_ARCH_X86_64 ? 3 : 1;
+    for (size_t i = 0; i < arch_count; i++) {
+        for (size_t k = 0; k < sizeof calls / sizeof *calls; k++) {
+            int number = seccomp_syscall_resolve_name_arch(archs[i], calls[k].name);
+            /* The kernel tells of an x32 call as one of x86_64, with a bit in the number. */
+            if (number >= 0)
+                filter->watched[filter->watched_count++] =
+                    (struct pf_watched_call){archs[i] == SCMP_ARCH_X32 ? native : archs[i], number,
+                                             calls[k].kind};
+        }
+    }
+}
+
+static int add_rules(scmp_filter_ctx ctx, const struct pf_filter_settings *settings)
+{
+    int rc = add_other_numbers(ctx);
+    if (!rc)
+        rc = deny_names(ctx, settings);
+    if (!rc)
+        rc = deny_new_namespaces(ctx);
+    if (!rc)
+        rc = deny_terminals(ctx);
+    if (!rc && settings->walls == PF_FILTER_NAMESPACES)
+        return deny_families(ctx);
+    if (!rc)
+        rc = deny_other_processes(ctx);
+    return rc ? rc : watch(ctx, settings);
 }
 
 /* The library writes the program at once, and says of any failed write(2) that it was cancelled;
@@ -122,28 +237,37 @@ static int export_program(scmp_filter_ctx ctx, int fd)
     return failed == -ECANCELED && errno ? -errno : failed;
 }
 
-int pf_syscallfilter_make(struct sock_fprog *program, struct pf_error *err)
+int pf_syscallfilter_make(const struct pf_filter_settings *settings, struct pf_filter *filter,
+                          struct pf_error *err)
 {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
     pf_auto_fd int fd = memfd_create("plamo-fast-seccomp", MFD_CLOEXEC);
     /* Some hosts forbid memfds. */
     if (fd < 0)
         fd = open(P_tmpdir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    int failed = fd < 0 ? -errno : ctx ? add_rules(ctx) : -ENOMEM;
-    if (!failed)
-        failed = export_program(ctx, fd);
+    int rc = fd < 0 ? -errno : ctx ? add_rules(ctx, settings) : -ENOMEM;
+    if (!rc)
+        rc = export_program(ctx, fd);
     if (ctx)
         seccomp_release(ctx);
-    if (failed || lseek(fd, 0, SEEK_SET) < 0) {
-        errno = failed ? -failed : errno;
+    if (rc || lseek(fd, 0, SEEK_SET) < 0) {
+        errno = rc ? -rc : errno;
         return pf_error_errno(err, "making the filter of system calls");
     }
     char *data;
     size_t length;
-    failed = pf_fs_read_fd(fd, MAX_PROGRAM_BYTES, &data, &length, err);
-    if (failed)
-        return failed;
-    program->filter = (void *)data;
-    program->len = (unsigned short)(length / sizeof *program->filter);
+    rc = pf_fs_read_fd(fd, MAX_PROGRAM_BYTES, &data, &length, err);
+    if (rc)
+        return rc;
+    *filter = (struct pf_filter){.program = {.filter = (void *)data}};
+    filter->program.len = (unsigned short)(length / sizeof *filter->program.filter);
+    if (settings->walls == PF_FILTER_ALONE)
+        note_watched(filter);
     return 0;
+}
+
+void pf_syscallfilter_end(struct pf_filter *filter)
+{
+    free(filter->program.filter);
+    *filter = (struct pf_filter){0};
 }

@@ -80,10 +80,12 @@ static void generates_files(void **state)
     assert_ok(configure(one), &err);
     assert_file(root, "etc/made", "x .\n");
     assert_int_equal(stat_of(root, "etc/made").st_mode, S_IFREG | 0644);
-    expect_events("|sbin/gen|hello\n", 1);
+    /* The root has no shell of its own: that is said, and the host's serves. */
+    expect_events("|etc/made|made with this machine's shell", 2);
+    expect_events("|sbin/gen|hello\n", 2);
     static const struct pf_edit all[] = {GENERATE("exit 7\n", 99), {0}};
     assert_ok(configure(all), &err);
-    expect_events("|sbin/gen|ended with status 7", 2);
+    expect_events("|sbin/gen|ended with status 7", 4);
     static const struct pf_edit unknown[] = {GENERATE("no_such_function\n", 3), {0}};
     assert_ok(configure(unknown), &err);
     assert_contains(log_.text, "|sbin/gen|could not be run (status 127)");

@@ -20,7 +20,7 @@ static int begin(void **state)
     (void)state;
     temp_begin(&temp);
     root = open_folder(temp.fd, "root");
-    place = (struct pf_script_place){.root_fd = root};
+    place = (struct pf_script_place){.root_fd = root, .view = PF_SANDBOX_HOST, .work_fd = -1};
     put_file(temp.fd, "outside/sentinel", "kept");
     err = (struct pf_error){0};
     return 0;
@@ -340,51 +340,45 @@ static void passes_on_bounded_output(void **state)
     buffer_end(&said);
 }
 
-/* Another program than doinst.sh, with a descriptor of its own. */
+/* Other programs than doinst.sh, with a text of their own. */
 static void runs_other_programs(void **state)
 {
     (void)state;
     static const struct pf_script_limits limits = PF_SCRIPT_LIMITS_DEFAULT;
-    static const char *const by_fd[] = {"sh", "/proc/self/fd/3", "a b", "$c", NULL};
+    static const char *const by_text[] = {"sh", "-c", NULL};
     static const char *const absent[] = {"./no-such-program", NULL};
     struct buffer said = {0};
     struct pf_script_output output = {collect, &said};
     int status = -1;
-    put_file(temp.fd, "job",
-             "echo \"$#|$1|$2|\"; pwd; cat; umask; echo x > made\n"
-             "for f in 4 5 6 7 8 9; do [ ! -e /proc/$$/fd/$f ] || readlink /proc/$$/fd/$f; done\n"
-             "exit 5\n");
-    /* Among them one with the number that the program is to see. */
-    int fds[4];
-    for (size_t i = 0; i < 4; i++)
-        assert_true((fds[i] = openat(temp.fd, "job", O_RDONLY)) >= 0);
-    for (size_t i = 0; i < 4; i++) {
-        said.length = 0;
-        struct pf_script_job by = {.argv = by_fd, .input_fd = fds[i]};
-        assert_ok(pf_script_run_job(&place, &by, &limits, &output, NULL, &status, &err), &err);
-        buffer_add(&said, "", 1);
-        assert_int_equal(status, 5);
-        assert_contains((char *)said.data, "2|a b|$c|\n");
-        assert_contains((char *)said.data, "/root\n0022\n");
-        assert_null(strstr((char *)said.data, "/job\n"));
-    }
-    for (size_t i = 0; i < 4; i++)
-        close(fds[i]);
+    assert_ok(pf_script_run_program(&place, by_text,
+                                    "echo \"$#|$0|\"; pwd; cat; umask; echo x > made\n"
+                                    "[ ! -e /proc/$$/fd/3 ] && exit 5",
+                                    &limits, &output, NULL, &status, &err),
+              &err);
+    buffer_add(&said, "", 1);
+    assert_int_equal(status, 5);
+    assert_contains((char *)said.data, "0|sh|\n");
+    assert_contains((char *)said.data, "/root\n0022\n");
     assert_file(root, "made", "x\n");
-    /* Without one, that number is free too. */
-    static const char *const count[] = {"sh", "-c", "[ ! -e /proc/$$/fd/3 ]", NULL};
-    struct pf_script_job job = {.argv = count, .input_fd = -1};
-    int saved = fcntl(3, F_DUPFD_CLOEXEC, 10);
-    assert_int_equal(dup2(root, 3), 3);
-    assert_ok(pf_script_run_job(&place, &job, &limits, &output, NULL, &status, &err), &err);
-    if (saved >= 0)
-        dup3(saved, 3, O_CLOEXEC);
-    close(saved >= 0 ? saved : 3);
-    assert_int_equal(status, 0);
-    job.argv = absent;
-    assert_ok(pf_script_run_job(&place, &job, &limits, &output, NULL, &status, &err), &err);
+    assert_ok(pf_script_run_program(&place, absent, NULL, &limits, &output, NULL, &status, &err),
+              &err);
     assert_int_equal(status, 127);
     buffer_end(&said);
+}
+
+/* In a root of its own a program is the root's. */
+static void runs_programs_of_the_root(void **state)
+{
+    (void)state;
+    static const struct pf_script_limits limits = PF_SCRIPT_LIMITS_DEFAULT;
+    static const char *const host_only[] = {"/bin/sh", "-c", ":", NULL};
+    int status = -1;
+    if (geteuid() != 0)
+        skip();
+    place.view = PF_SANDBOX_ROOT;
+    assert_ok(pf_script_run_program(&place, host_only, NULL, &limits, NULL, NULL, &status, &err),
+              &err);
+    assert_int_equal(status, 127);
 }
 
 static void kills_what_takes_too_long(void **state)
@@ -444,6 +438,7 @@ static const struct CMUnitTest tests[] = {
     test(gives_the_tree_that_a_shell_gives_in_a_root_of_its_own),
     test(runs_scripts),
     test(runs_other_programs),
+    test(runs_programs_of_the_root),
     test(passes_on_bounded_output),
     test(kills_what_takes_too_long),
     test(does_not_wait_for_what_a_script_leaves_behind),
