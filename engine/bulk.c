@@ -182,7 +182,7 @@ static int open_folder(struct pf_bulk_item *item, struct pf_error *err)
     int failed = pf_target_open(item->path, false, &item->target, err);
     if (failed)
         return failed;
-    if (!item->target.temporary)
+    if (item->target.place_fd >= 0)
         return pf_error_set(err, PF_E_CONFLICT,
                             "%s is a mount point or a link; remove it, or choose another name",
                             item->path);
@@ -190,7 +190,8 @@ static int open_folder(struct pf_bulk_item *item, struct pf_error *err)
     there = pf_lxccontainer_look(item->path, err);
     if (there)
         return there;
-    if (asprintf(&item->temporary, "%s/%s", item->bulk->lxcpath, item->target.temporary) < 0) {
+    if (asprintf(&item->temporary, "%s/%s/" PF_TARGET_CONTENT, item->bulk->lxcpath,
+                 item->target.scratch.name) < 0) {
         item->temporary = NULL;
         return pf_error_memory(err);
     }

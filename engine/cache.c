@@ -255,14 +255,9 @@ static int flush(int fd, const struct pf_cache *cache, struct pf_error *err)
 static int rename_new(const struct pf_cache *cache, int from_fd, const char *from, const char *to,
                       struct pf_error *err)
 {
-    if (pf_fs_rename(from_fd, from, cache->base_fd, to, RENAME_NOREPLACE) == 0)
-        return 0;
-    /* File systems without RENAME_NOREPLACE: the exclusive lock keeps everybody else out. */
-    if ((errno == EINVAL || errno == ENOSYS) &&
-        faccessat(cache->base_fd, to, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
-        pf_fs_rename(from_fd, from, cache->base_fd, to, 0) == 0)
-        return 0;
-    return pf_error_errno(err, "renaming %s to %s/%s", from, cache->base, to);
+    return pf_fs_rename_new(from_fd, from, cache->base_fd, to) < 0
+               ? pf_error_errno(err, "renaming %s to %s/%s", from, cache->base, to)
+               : 0;
 }
 
 static int purge_folder(const struct pf_cache *cache, const char *name, struct pf_error *err)

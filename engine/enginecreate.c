@@ -85,7 +85,9 @@ static int fill_target(struct pf_engine *engine, const struct pf_target *target,
                        const struct pf_configure *configure, struct pf_target_folder *folder,
                        struct pf_error *err)
 {
-    int failed = clone_root(engine, target, folder, err);
+    int failed = pf_target_check(folder, err);
+    if (!failed)
+        failed = clone_root(engine, target, folder, err);
     if (!failed && target->name) {
         int64_t start_ms = pf_clock_ms();
         pf_events_text(engine->events, PF_EVENT_PHASE, NULL, "configuring the root");

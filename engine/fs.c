@@ -93,6 +93,19 @@ int pf_fs_rename(int from_fd, const char *from, int to_fd, const char *to, unsig
     return status;
 }
 
+int pf_fs_rename_new(int from_fd, const char *from, int to_fd, const char *to)
+{
+    if (pf_fs_rename(from_fd, from, to_fd, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    if (faccessat(to_fd, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return errno == ENOENT ? pf_fs_rename(from_fd, from, to_fd, to, 0) : -1;
+}
+
 typedef int (*open_fn)(int dir_fd, const char *path, int flags, mode_t mode);
 
 static int open_plain(int dir_fd, const char *path, int flags, mode_t mode)
@@ -224,6 +237,13 @@ int pf_fs_inherits(int dir_fd)
         return 1;
     int inherits = probe_inherits(dir_fd, folder);
     return unlinkat(dir_fd, folder, AT_REMOVEDIR) < 0 ? -1 : inherits;
+}
+
+bool pf_fs_is_own_folder(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) &&
+           (st.st_uid == geteuid() || st.st_uid == 0) && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 int pf_fs_own_folder(int fd, mode_t mode)

@@ -40,6 +40,10 @@ int pf_fs_set_length(int fd, off_t length);
    systems never let it, those of a network or of a process (FUSE) may. */
 int pf_fs_rename(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
 
+/* The same, where nothing has the new name (EEXIST). Where the file system cannot hold that by
+   itself, by looking first: whoever might make that name meanwhile is kept out by a lock. */
+int pf_fs_rename_new(int from_fd, const char *from, int to_fd, const char *to);
+
 /* Makes every missing folder of path below dir_fd (links are followed). 0 or -1 with errno. */
 int pf_fs_make_folders(int dir_fd, const char *path, mode_t mode);
 
@@ -63,6 +67,10 @@ int pf_fs_inherits(int dir_fd);
 /* Makes a folder of this process's own what it should be: owner, mode, and no default ACL. -1 with
  * errno. */
 int pf_fs_own_folder(int fd, mode_t mode);
+
+/* Is it a folder that this user alone, or root, can have filled: nobody else owns it or may write
+   there? */
+bool pf_fs_is_own_folder(int fd);
 
 /* Removes the file or the whole tree NAME below dir_fd, following no link, and crossing into no
    other device but btrfs' subvolumes. Absent is success, also of what others remove meanwhile. */

@@ -18,7 +18,7 @@
 #define MAX_OPTIONS 4095
 /* "upperdir=", ",lowerdir=", ",workdir=" and ",userxattr", and a work folder as long as the upper.
  */
-#define OPTION_WORDS 64
+#define OPTION_WORDS 96
 /* A work folder for the time of configuring: volatile leaves a mark in it that forbids another
    mount. */
 #define OWN_WORK "overlay/configuring"

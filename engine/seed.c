@@ -51,9 +51,6 @@ int pf_seed_make(const char *lxcpath, int root_fd, bool copy_pays,
     /* The same number in another process namespace: that run has its seed there. */
     if (status == PF_E_BUSY)
         status = 0;
-    /* Until it has its mode, anybody may write to a subvolume. */
-    else if (!status && fchmod(out->folder.fd, 0700) < 0)
-        status = pf_error_errno(err, "making a seed of the containers' roots");
     else if (!status)
         status = fill(out, root_fd, copy_pays, settings, err);
     if (status != 1)

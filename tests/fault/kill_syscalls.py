@@ -2,8 +2,10 @@
 """kill -9 before each call that changes a file system: nothing half-built shows, nothing finished is lost, the next run
 goes on and leaves nothing lying about. A sample of the calls by default, each of them with --slow."""
 
+import collections
 import os
 import signal
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -204,6 +206,63 @@ class Clean(KillTest):
         self.kill_each(self.clean, self.full, self.check_cleaned, 20)
 
 
+# What is in a root that is filled in place until it is whole.
+UNFINISHED = ".plamo-fast.unfinished"
+
+
+class MountPoint(KillTest):
+    """ROOT is a mount point: it is empty, or whole, or has in it what says that it is neither."""
+
+    def setUp(self):
+        super().setUp()
+        self.assert_done(self.build())
+        self.copy(self.cache, f"{self.folder}/full")
+        self.remove(self.root)
+        os.mkdir(self.root)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "plamo-fast-root", self.root], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.root], check=False)
+        self.states = collections.Counter()
+
+    def empty(self):
+        subprocess.run(["find", self.root, "-mindepth", "1", "-delete"], check=True)
+
+    def warm(self):
+        self.empty()
+        self.copy(f"{self.folder}/full", self.cache)
+
+    def cold(self):
+        self.empty()
+        self.remove(self.cache)
+
+    def check(self, what, _):
+        self.assert_whole_or_absent(what, [self.cache_folder("rootfs")])
+        names = os.listdir(self.root)
+        if UNFINISHED in names and len(names) > 1:
+            self.states["half"] += 1
+            again = self.build()
+            self.assertEqual((again.status, len(again.errors)), (USAGE, 1), f"{what}: half a root\n{again}")
+            self.assertIn(UNFINISHED, again.errors[0], what)
+            self.assertEqual(sorted(os.listdir(self.root)), sorted(names), f"{what}: not left alone")
+            self.empty()
+        elif UNFINISHED in names:
+            self.states["unfinished"] += 1
+        elif names:
+            self.states["whole"] += 1
+            self.assert_equal_root(self.root, what)
+            self.empty()
+        self.next_build(what)
+        self.assert_equal_root(self.root, what)
+
+    def test_warm(self):
+        self.kill_each(self.command(*self.build_arguments()), self.warm, self.check, 60)
+        self.assertGreater(self.states["unfinished"], 0, self.states)
+        if netkit.settings.slow:
+            self.assertGreater(self.states["half"], 0, self.states)
+
+    def test_cold(self):
+        self.kill_each(self.command(*self.build_arguments()), self.cold, self.check, 20)
+
+
 class InPlace(KillTest):
     """The template fills the folder that it is given, which may be a mount point: what says that a root is whole is the
     container's configuration, which is written last and in one piece."""
@@ -238,9 +297,12 @@ class InPlace(KillTest):
         self.assertIn(config, (self.BEFORE, whole), f"{what}: a configuration that is neither")
         if config == whole:
             self.assert_same_root(f"{self.good_container}/rootfs", self.rootfs)
-        elif os.listdir(self.rootfs):
+        elif set(os.listdir(self.rootfs)) - {UNFINISHED}:
             again = self.wait(self.start(self.template, self.env))
             self.assertEqual((again.status, len(again.errors)), (USAGE, 1), f"{what}: taken for an empty one\n{again}")
+        elif os.listdir(self.rootfs):
+            self.assert_done(self.wait(self.start(self.template, self.env)))
+            self.assert_same_root(f"{self.good_container}/rootfs", self.rootfs)
         self.begin()
         self.assert_done(self.wait(self.start(self.template, self.env)))
         self.assert_same_root(f"{self.good_container}/rootfs", self.rootfs)

@@ -2,6 +2,7 @@
 #include "target.h"
 
 #include "btrfs.h"
+#include "cleanup.h"
 #include "fs.h"
 #include "subvolume.h"
 
@@ -60,6 +61,24 @@ static void check_names(const char *wanted)
     if (strcmp(tree, wanted) != 0)
         fail_msg("there is\n%s, not\n%s", tree, wanted);
     free(tree);
+}
+
+/* Leaves things as a kill would: the kernel closes what is open, and nothing else happens. */
+static void die(void)
+{
+    int *fds[] = {&target.fd,
+                  &target.parent_fd,
+                  &target.place_fd,
+                  &target.scratch.fd,
+                  &target.scratch.above_fd,
+                  &target.placed.fd,
+                  &target.placed.above_fd};
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+        pf_close_at(fds[i]);
+    free(target.scratch.name);
+    free(target.placed.name);
+    free(target.name);
+    target = (struct pf_target_folder)PF_TARGET_CLOSED;
 }
 
 static void appears_whole_or_not_at_all(void **state)
@@ -143,6 +162,94 @@ static void fills_in_place(void **state)
     assert_int_equal(stat_of(temp.fd, "new").st_ino, before);
 }
 
+/* It may be a mount point, with a root of its own there already: nothing of it is removed. */
+static void never_removes_what_others_put_there(void **state)
+{
+    (void)state;
+    for (int made = 0; made < 2; made++) {
+        if (!made)
+            put_folder(temp.fd, "new", 0755);
+        assert_ok(pf_target_open(path, true, &target, &err), &err);
+        assert_ok(pf_target_check(&target, &err), &err);
+        put_file(target.fd, "etc/f", "x");
+        put_file(target.fd, "photos/2.jpg", "y");
+        put_file(temp.fd, "new/photos/1.jpg", "precious");
+        assert_code(pf_target_check(&target, &err), PF_E_CONFLICT, &err);
+        assert_contains(err.text, "photos");
+        err = (struct pf_error){0};
+        assert_code(pf_target_finish(&target, &err), PF_E_CONFLICT, &err);
+        pf_target_end(&target);
+        check_names("new 40755 0:0\nnew/photos 40755 0:0\n"
+                    "new/photos/1.jpg 100644 0:0 8:aacf852e\n");
+        assert_code(pf_target_open(path, true, &target, &err), PF_E_INVALID, &err);
+        pf_target_end(&target);
+        assert_ok(pf_fs_remove_tree(temp.fd, "new", &err), &err);
+    }
+}
+
+static void is_one_runs_in_place(void **state)
+{
+    (void)state;
+    struct pf_target_folder other;
+    assert_ok(pf_target_open(path, true, &target, &err), &err);
+    assert_code(pf_target_open(path, true, &other, &err), PF_E_BUSY, &err);
+    pf_target_end(&other);
+    put_file(target.fd, "f", "x");
+    assert_ok(pf_target_finish(&target, &err), &err);
+    pf_target_end(&target);
+    check_names("new 40755 0:0\nnew/f 100644 0:0 1:8cdc1683\n");
+}
+
+/* While it was made, all is in the scratch directory; while its names were put in place, some of
+   the root is beside it: nobody can tell by then what else is. */
+static void knows_a_half_built_root_in_place(void **state)
+{
+    (void)state;
+    put_folder(temp.fd, "new", 0755);
+    assert_ok(pf_target_open(path, true, &target, &err), &err);
+    put_file(target.fd, "etc/half", "x");
+    die();
+    assert_ok(pf_target_open(path, false, &target, &err), &err);
+    assert_false(has_name(target.fd, "etc"));
+    put_file(target.fd, "etc/f", "x");
+    put_file(temp.fd, "new/usr", "put in place");
+    die();
+    assert_code(pf_target_open(path, true, &target, &err), PF_E_INVALID, &err);
+    assert_contains(err.text, "half of a root");
+    pf_target_end(&target);
+    assert_file(temp.fd, "new/usr", "put in place");
+    assert_ok(pf_fs_remove_tree(temp.fd, "new/usr", &err), &err);
+    assert_ok(pf_target_open(path, true, &target, &err), &err);
+    put_file(target.fd, "f", "x");
+    assert_ok(pf_target_finish(&target, &err), &err);
+    pf_target_end(&target);
+    check_names("new 40755 0:0\nnew/f 100644 0:0 1:8cdc1683\n");
+}
+
+/* Whose it is decides, and what it has in it: it is emptied after that, never before. */
+static void takes_nothing_of_anothers(void **state)
+{
+    (void)state;
+    static const char *const places[] = {".new.plamo-fast", "new/.plamo-fast.unfinished"};
+    for (int in_place = 0; in_place < 2; in_place++) {
+        char file[64];
+        put_folder(temp.fd, "new", 0755);
+        snprintf(file, sizeof file, "%s/kept", places[in_place]);
+        put_file(temp.fd, file, "x");
+        for (int foreign = 0; foreign < 2; foreign++) {
+            if (foreign)
+                assert_int_equal(fchownat(temp.fd, places[in_place], 4242, 4242, 0), 0);
+            err = (struct pf_error){0};
+            assert_code(pf_target_open(path, in_place, &target, &err), PF_E_CONFLICT, &err);
+            pf_target_end(&target);
+            assert_ok(pf_target_sweep(temp.fd, &err), &err);
+            assert_file(temp.fd, file, "x");
+        }
+        assert_int_equal(stat_of(temp.fd, places[in_place]).st_uid, 4242);
+        assert_ok(pf_fs_remove_tree(temp.fd, places[in_place], &err), &err);
+    }
+}
+
 static void makes_the_folder_in_place(void **state)
 {
     (void)state;
@@ -164,10 +271,7 @@ static void takes_away_what_a_killed_run_left(void **state)
     (void)state;
     assert_ok(pf_target_open(path, false, &target, &err), &err);
     put_file(target.fd, "etc/half", "x");
-    close(target.fd); /* as if killed */
-    close(target.parent_fd);
-    free(target.name);
-    free(target.temporary);
+    die();
     assert_ok(pf_target_open(path, false, &target, &err), &err);
     put_file(target.fd, "whole", "y");
     assert_ok(pf_target_finish(&target, &err), &err);
@@ -254,7 +358,12 @@ static void refuses_paths_without_a_name(void **state)
 static void sweeps_what_killed_runs_left(void **state)
 {
     (void)state;
-    put_file(temp.fd, ".old.plamo-fast/rootfs/etc/f", "x");
+    snprintf(path, sizeof path, "%s/old", temp.path);
+    assert_ok(pf_target_open(path, false, &target, &err), &err);
+    put_file(target.fd, "rootfs/etc/f", "x");
+    die();
+    snprintf(path, sizeof path, "%s/new", temp.path);
+    put_file(temp.fd, ".mine.plamo-fast/thesis", "x");
     put_file(temp.fd, ".file.plamo-fast", "x");
     put_folder(temp.fd, ".plamo-fast", 0755);
     put_folder(temp.fd, "old.plamo-fast", 0755);
@@ -262,6 +371,7 @@ static void sweeps_what_killed_runs_left(void **state)
     assert_ok(pf_target_sweep(temp.fd, &err), &err);
     assert_false(has_name(temp.fd, ".old.plamo-fast"));
     assert_true(has_name(temp.fd, ".new.plamo-fast"));
+    assert_file(temp.fd, ".mine.plamo-fast/thesis", "x");
     assert_true(has_name(temp.fd, ".file.plamo-fast"));
     assert_true(has_name(temp.fd, ".plamo-fast"));
     assert_true(has_name(temp.fd, "old.plamo-fast"));
@@ -314,7 +424,6 @@ static void becomes_a_snapshot(void **state)
     put_file(target.fd, "d/g", "y");
     assert_ok(pf_target_finish(&target, &err), &err);
     assert_int_equal(target.fd, -1);
-    assert_int_equal(target.outer_fd, -1);
     pf_target_end(&target);
     assert_file(btrfs.fd, "new/d/f", "x");
     assert_file(btrfs.fd, "new/d/g", "y");
@@ -349,7 +458,7 @@ static void takes_the_place_of_an_empty_folder(void **state)
         assert_int_equal(chown(new_path, 3, 4), 0);
         assert_int_equal(chmod(new_path, 0770), 0);
         assert_ok(pf_target_open(new_path, !is_subvolume, &target, &err), &err);
-        assert_null(target.temporary);
+        assert_int_not_equal(target.place_fd, -1);
         assert_int_equal(pf_target_snapshot(&target, cached, &err), 1);
         assert_ok(pf_target_finish(&target, &err), &err);
         pf_target_end(&target);
@@ -400,6 +509,10 @@ static const struct CMUnitTest tests[] = {
     test(leaves_nothing_after_a_failure),
     test(refuses_a_folder_with_content),
     test(fills_in_place),
+    test(never_removes_what_others_put_there),
+    test(is_one_runs_in_place),
+    test(knows_a_half_built_root_in_place),
+    test(takes_nothing_of_anothers),
     test(makes_the_folder_in_place),
     test(takes_away_what_a_killed_run_left),
     test(leaves_what_another_run_is_making),
