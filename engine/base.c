@@ -8,8 +8,10 @@
 #include "lockholder.h"
 #include "lxccontainer.h"
 #include "message.h"
+#include "mounts.h"
 #include "resolve.h"
 #include "shift.h"
+#include "trash.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +28,6 @@
 #define BASES         "bases-plamo"
 #define LOCK          ".lock"
 #define UNFINISHED    ".new"
-#define TRASH         ".old"
 #define USED_IN       "used-in"
 #define ROOT_PREFIX   "rootfs-plamo-"
 #define LOCK_RETRY_MS 20
@@ -71,11 +72,21 @@ static int lock_bases(struct bases *bases, const atomic_bool *cancel, struct pf_
     return 0;
 }
 
+/* What stays of it is in nobody's way. */
+static void empty_trash(const struct bases *bases)
+{
+    struct pf_error why = {0};
+    if (pf_trash_empty(bases->fd, &why))
+        pf_events_text(bases->events, PF_EVENT_WARNING, BASES, "%s", why.text);
+}
+
 /* What a killed run has left: nobody else is at it while we hold the lock. */
 static int sweep(const struct bases *bases, struct pf_error *err)
 {
-    int failed = pf_fs_remove_tree(bases->fd, UNFINISHED, err);
-    return failed ? failed : pf_fs_remove_tree(bases->fd, TRASH, err);
+    if (pf_trash_put(bases->fd, UNFINISHED, err) < 0)
+        return pf_error_context(err, "%s/%s", bases->cache->base, BASES);
+    empty_trash(bases);
+    return 0;
 }
 
 /* Opens and locks the folder. 1: there is none, and none is made. */
@@ -434,9 +445,10 @@ static int is_used(const struct bases *bases, const char *id, int fd, struct pf_
 
 static int remove_base(const struct bases *bases, const char *id, struct pf_error *err)
 {
-    if (pf_fs_rename(bases->fd, id, bases->fd, TRASH, 0) < 0)
-        return pf_error_errno(err, "removing %s/%s/%s", bases->cache->base, BASES, id);
-    return pf_fs_remove_tree(bases->fd, TRASH, err);
+    if (pf_trash_put(bases->fd, id, err) < 0)
+        return pf_error_context(err, "removing %s/%s/%s", bases->cache->base, BASES, id);
+    empty_trash(bases);
+    return 0;
 }
 
 static int collect_one(const struct bases *bases, const char *id, unsigned how,
@@ -445,7 +457,9 @@ static int collect_one(const struct bases *bases, const char *id, unsigned how,
     pf_auto_fd int fd = openat(bases->fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return pf_error_errno(err, "%s/" BASES "/%s", bases->cache->base, id);
-    int used = flock(fd, LOCK_EX | LOCK_NB) < 0 ? 1 : is_used(bases, id, fd, err);
+    char point[PATH_MAX];
+    bool held = pf_mounts_find(bases->fd, id, point) || flock(fd, LOCK_EX | LOCK_NB) < 0;
+    int used = held ? 1 : is_used(bases, id, fd, err);
     if (used < 0)
         return used;
     bool look_only = how & PF_BASE_LOOK_ONLY;

@@ -5,6 +5,7 @@
 #include "fs.h"
 #include "generation.h"
 #include "message.h"
+#include "mounts.h"
 #include "pkgname.h"
 #include "trash.h"
 #include "workfolder.h"
@@ -260,11 +261,21 @@ static int rename_new(const struct pf_cache *cache, int from_fd, const char *fro
                : 0;
 }
 
+/* What stays of it is in nobody's way. */
+static void empty_trash(const struct pf_cache *cache)
+{
+    struct pf_error why = {0};
+    if (pf_trash_empty(cache->base_fd, &why))
+        pf_events_text(cache->events, PF_EVENT_WARNING, cache->base, "%s", why.text);
+}
+
 static int purge_folder(const struct pf_cache *cache, const char *name, struct pf_error *err)
 {
     int moved = pf_trash_put(cache->base_fd, name, err);
-    int failed = moved > 0 ? pf_trash_empty(cache->base_fd, err) : moved;
-    return failed ? pf_error_context(err, "removing %s/%s", cache->base, name) : 0;
+    if (moved < 0)
+        return pf_error_context(err, "removing %s/%s", cache->base, name);
+    empty_trash(cache);
+    return 0;
 }
 
 static int write_manifest(int fd, const struct pf_manifest *manifest, struct pf_error *err)
@@ -361,16 +372,13 @@ int pf_cache_end_exchange(const struct pf_cache *cache, unsigned keep, struct pf
     else if (has > 0)
         failed = purge_folder(cache, cache->partial, err);
     if (!failed)
-        failed = pf_trash_empty(cache->base_fd, err);
+        empty_trash(cache);
     return failed ? pf_error_context(err, "cache folder %s", cache->base) : 0;
 }
 
 int pf_cache_remove_work(const struct pf_cache *cache, struct pf_error *err)
 {
-    int failed = pf_fs_remove_tree(cache->base_fd, cache->work, err);
-    if (!failed)
-        failed = pf_trash_empty(cache->base_fd, err);
-    return failed ? pf_error_context(err, "cache folder %s", cache->base) : 0;
+    return purge_folder(cache, cache->work, err);
 }
 
 int pf_cache_begin_root(const struct pf_cache *cache, struct pf_error *err)
@@ -399,10 +407,21 @@ int pf_cache_remove_partial(const struct pf_cache *cache, struct pf_error *err)
 
 int pf_cache_purge(const struct pf_cache *cache, struct pf_error *err)
 {
-    int failed = purge_folder(cache, cache->root, err);
-    if (!failed)
-        failed = purge_folder(cache, cache->complete, err);
-    return failed ? failed : pf_cache_remove_work(cache, err);
+    const char *const names[] = {cache->root, cache->complete, cache->work};
+    size_t count = sizeof names / sizeof *names;
+    char point[PATH_MAX];
+    for (size_t i = 0; i < count; i++) {
+        if (pf_mounts_find(cache->base_fd, names[i], point))
+            return pf_error_set(err, PF_E_SYSTEM,
+                                "something is mounted on %s; unmount it: nothing was removed",
+                                point);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (pf_trash_put(cache->base_fd, names[i], err) < 0)
+            return pf_error_context(err, "removing %s/%s", cache->base, names[i]);
+    }
+    int rc = pf_trash_empty(cache->base_fd, err);
+    return rc ? pf_error_context(err, "cache folder %s", cache->base) : 0;
 }
 
 int pf_cache_stamp(struct pf_stamper *stamper, const char *file, struct pf_error *err)

@@ -17,8 +17,9 @@
 #define PF_CACHE_LOCK_FILE "/var/lock/subsys/lxc-plamo"
 
 struct pf_cache {
-    int base_fd; /* the folder LXC_CACHE_PATH names */
-    char *base;  /* its absolute path */
+    int base_fd;              /* the folder LXC_CACHE_PATH names */
+    char *base;               /* its absolute path */
+    struct pf_events *events; /* told of what cannot be removed; may be NULL */
     /* For cachelock.h; -1: not open. */
     int lock_fd, builder_fd, names_fd;
     char *lock_path;
@@ -91,11 +92,13 @@ int pf_cache_end_exchange(const struct pf_cache *cache, unsigned keep, struct pf
 int pf_cache_remove_partial(const struct pf_cache *cache, struct pf_error *err);
 
 /* Removes what an earlier run may have left, and what this one leaves after a failure. Under the
-   exclusive or the builder's lock. What is aside and held stays. */
+   exclusive or the builder's lock. What is aside and held stays; so does what cannot be removed, of
+   which a PF_EVENT_WARNING tells. */
 int pf_cache_remove_work(const struct pf_cache *cache, struct pf_error *err);
 
 /* Removes the complete download folder, the installed root, and what killed runs have left. Under
-   the exclusive lock. */
+   the exclusive lock. Where something is mounted in them they stay as they are. What cannot be
+   removed is out of the way all the same, and the error names it. */
 int pf_cache_purge(const struct pf_cache *cache, struct pf_error *err);
 
 /* Gives files increasing ctimes, so that `ls -cr` lists them in plan order. */

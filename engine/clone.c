@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "copyfile.h"
 #include "fs.h"
+#include "mounts.h"
 #include "resolve.h"
 
 #include <dirent.h>
@@ -37,7 +38,7 @@ struct linked {
 
 struct clone {
     int from_fd, to_fd;
-    dev_t device;
+    uint64_t mount; /* where from_fd is */
     const struct pf_clone_settings *settings;
     struct pf_copyfile copyfile; /* what the two file systems can do; its fields are atomic */
     atomic_uint_fast64_t entries, bytes; /* copied so far, but for what workers have not told yet */
@@ -210,6 +211,12 @@ static int copy_entry(struct worker *w, const struct folder *folder, int from_fd
     return copy_leaf(w, from_fd, to_fd, name, &st);
 }
 
+static bool is_of_root(const struct clone *clone, int fd)
+{
+    uint64_t mount;
+    return pf_mounts_id(fd, &mount) < 0 || mount == clone->mount;
+}
+
 static int fill_folder(struct worker *w, const struct folder *folder)
 {
     struct clone *clone = w->clone;
@@ -229,8 +236,8 @@ static int fill_folder(struct worker *w, const struct folder *folder)
     int failed = 0;
     struct dirent *entry;
     errno = 0;
-    /* A mount point is an empty folder of the root; what is mounted there is none of it. */
-    while (!failed && (is_root || folder->st.st_dev == clone->device) && (entry = readdir(dir))) {
+    /* What is still mounted there is none of the root. */
+    while (!failed && is_of_root(clone, from) && (entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
@@ -358,11 +365,11 @@ static void run_workers(struct clone *clone, unsigned threads)
 int pf_clone_tree(int from_fd, int to_fd, const struct pf_clone_settings *settings,
                   struct pf_clone_result *result, struct pf_error *err)
 {
-    struct clone clone = {.from_fd = from_fd, .to_fd = to_fd, .settings = settings};
+    pf_auto_fd int bare_fd = pf_mounts_open_bare(from_fd);
+    struct clone clone = {.from_fd = bare_fd, .to_fd = to_fd, .settings = settings};
     struct stat st;
-    if (fstat(from_fd, &st) < 0)
+    if (bare_fd < 0 || fstat(bare_fd, &st) < 0 || pf_mounts_id(bare_fd, &clone.mount) < 0)
         return pf_error_errno(err, "reading the root to copy");
-    clone.device = st.st_dev;
     atomic_init(&clone.entries, 0);
     atomic_init(&clone.bytes, 0);
     atomic_init(&clone.told_ms, pf_clock_ms());

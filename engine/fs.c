@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fs.h"
 
+#include "mounts.h"
 #include "resolve.h"
 #include "subvolume.h"
 
@@ -294,23 +295,63 @@ int pf_fs_each_name(int dir_fd, int (*fn)(void *ctx, int dir_fd, const char *nam
 #define EMPTYING_TRIES   50
 #define EMPTYING_WAIT_NS 10000000L
 
-/* The removal of everything inside one folder. */
+/* The removal of everything inside one folder. What cannot be removed stays, with its folders, and
+   the rest goes. */
 struct removal {
     int top_fd;
     dev_t device;
+    uint64_t mount;
     unsigned depth;
     unsigned moved; /* folders moved up into the top one, to be removed from there */
+    char path[PATH_MAX];
+    size_t length; /* of path: where the walk is, below the top */
+    uint64_t stay; /* how many names stay; of the first: */
+    int number;    /* why */
+    char staying[PATH_MAX];
 };
 
+static void push(struct removal *r, const char *name)
+{
+    int n = snprintf(r->path + r->length, sizeof r->path - r->length, "/%s", name);
+    r->length += n < 0 ? 0 : (size_t)n;
+    if (r->length >= sizeof r->path)
+        r->length = sizeof r->path - 1;
+}
+
+static void pop(struct removal *r, size_t length)
+{
+    r->length = length;
+    r->path[length] = '\0';
+}
+
+/* By errno. */
+static void note_staying(struct removal *r, const char *name)
+{
+    if (r->stay++)
+        return;
+    r->number = errno;
+    size_t before = r->length;
+    push(r, name);
+    memcpy(r->staying, r->path, sizeof r->staying);
+    pop(r, before);
+}
+
+/* Not into another mount, also of the same file system; not into another device, for which there
+   are other means: it may be a subvolume. */
 static int open_for_removal(const struct removal *r, int dir_fd, const char *name)
 {
     int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == EACCES && fchmodat(dir_fd, name, 0700, 0) == 0)
         fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
-    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == r->device)
+    uint64_t mount;
+    if (fd < 0)
+        return -1;
+    if (pf_mounts_id(fd, &mount) == 0 && mount != r->mount)
+        errno = EBUSY;
+    else if (fstat(fd, &st) == 0 && st.st_dev == r->device)
         return fd;
-    if (fd >= 0)
+    else
         errno = EXDEV;
     pf_close_at(&fd);
     return -1;
@@ -330,12 +371,30 @@ static int move_up(struct removal *r, int dir_fd, const char *name)
 
 static int remove_folder(struct removal *r, int dir_fd, const char *name);
 
-static int remove_entry(void *ctx, int dir_fd, const char *name)
+/* EPERM may mean a folder, or what this user, or nobody, may remove. */
+static bool is_folder(int number, int dir_fd, const char *name)
 {
-    struct removal *r = ctx;
+    struct stat st;
+    bool is = number == EISDIR ||
+              (number == EPERM && fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+               S_ISDIR(st.st_mode));
+    errno = number;
+    return is;
+}
+
+/* A folder without the right to write is the owner's to change. */
+static int remove_leaf(int dir_fd, const char *name)
+{
     if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
         return 0;
-    if (errno != EISDIR && errno != EPERM)
+    return errno == EACCES && fchmod(dir_fd, 0700) == 0 ? unlinkat(dir_fd, name, 0) : -1;
+}
+
+static int remove_one(struct removal *r, int dir_fd, const char *name)
+{
+    if (remove_leaf(dir_fd, name) == 0)
+        return 0;
+    if (!is_folder(errno, dir_fd, name))
         return -1;
     /* An empty folder needs no descriptor. */
     if (unlinkat(dir_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
@@ -346,6 +405,13 @@ static int remove_entry(void *ctx, int dir_fd, const char *name)
         return 0;
     /* With few descriptors left the walk cannot go as deep. */
     return r->depth > 0 && (errno == EMFILE || errno == ENFILE) ? move_up(r, dir_fd, name) : -1;
+}
+
+static int remove_entry(void *ctx, int dir_fd, const char *name)
+{
+    if (remove_one(ctx, dir_fd, name) < 0)
+        note_staying(ctx, name);
+    return 0;
 }
 
 /* That it is gone is as good. */
@@ -372,6 +438,24 @@ static int remove_entries(struct removal *r, int fd)
     return status < 0 && errno == ENOENT ? 1 : status;
 }
 
+/* Empties a folder and removes it. 0; or -1 with errno, ENOTEMPTY where something in it stays. */
+static int remove_emptied(struct removal *r, int fd, int dir_fd, const char *name)
+{
+    uint64_t before = r->stay;
+    int status = remove_entries(r, fd);
+    for (unsigned tries = 1; status == 0 && r->stay == before; tries++) {
+        status = remove_empty(dir_fd, name);
+        if (status == 0 || !is_worth_emptying(tries))
+            break;
+        status = remove_entries(r, fd);
+    }
+    if (status == 0 && r->stay != before) {
+        errno = ENOTEMPTY;
+        status = -1;
+    }
+    return status < 0 ? -1 : 0;
+}
+
 static int remove_folder(struct removal *r, int dir_fd, const char *name)
 {
     pf_auto_fd int fd = open_for_removal(r, dir_fd, name);
@@ -380,63 +464,88 @@ static int remove_folder(struct removal *r, int dir_fd, const char *name)
         return errno == ENOENT ? 0 : -1;
     if (fd < 0)
         return 0;
+    size_t before = r->length;
+    push(r, name);
     r->depth++;
-    int status = remove_entries(r, fd);
-    if (status < 0 && errno == EACCES && fchmod(fd, 0700) == 0)
-        status = remove_entries(r, fd);
-    for (unsigned tries = 1; status == 0; tries++) {
+    int status = remove_emptied(r, fd, dir_fd, name);
+    r->depth--;
+    pop(r, before);
+    return status;
+}
+
+static int begin_removal(struct removal *r, int fd)
+{
+    struct stat st;
+    *r = (struct removal){.top_fd = fd};
+    if (fstat(fd, &st) < 0)
+        return -1;
+    r->device = st.st_dev;
+    return pf_mounts_id(fd, &r->mount);
+}
+
+/* What was moved up comes to be the folder's own. 1: as for remove_entries. */
+static int remove_content(struct removal *r)
+{
+    unsigned before;
+    do {
+        before = r->moved;
+        int status = remove_entries(r, r->top_fd);
+        if (status)
+            return status;
+    } while (r->moved != before);
+    return 0;
+}
+
+/* Of a removal of the folder that messages call `name`. By errno where nothing of it was noted. */
+static int why_not(const struct removal *r, const char *name, struct pf_error *err)
+{
+    if (r->stay == 0)
+        return pf_error_errno(err, "removing %s", name);
+    errno = r->number;
+    return pf_error_errno(err, "removing %s%s", name, r->staying);
+}
+
+static int remove_opened(int fd, int dir_fd, const char *name, struct pf_error *err)
+{
+    struct removal r;
+    int status = begin_removal(&r, fd);
+    if (status == 0)
+        status = remove_content(&r);
+    for (unsigned tries = 1; status == 0 && r.stay == 0; tries++) {
         status = remove_empty(dir_fd, name);
         if (status == 0 || !is_worth_emptying(tries))
             break;
-        status = remove_entries(r, fd);
+        status = remove_content(&r);
     }
-    r->depth--;
-    return status < 0 ? -1 : 0;
-}
-
-/* 1: as for remove_entries. */
-static int remove_content(int fd)
-{
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return -1;
-    struct removal r = {.top_fd = fd, .device = st.st_dev};
-    unsigned before;
-    do {
-        before = r.moved;
-        int status = remove_entries(&r, fd);
-        if (status)
-            return status;
-    } while (r.moved != before);
-    return 0;
+    return status < 0 || r.stay ? why_not(&r, name, err) : 0;
 }
 
 int pf_fs_remove_tree(int dir_fd, const char *name, struct pf_error *err)
 {
     if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
         return 0;
-    struct stat st;
-    if (errno != EISDIR && errno != EPERM)
+    if (!is_folder(errno, dir_fd, name))
         return pf_error_errno(err, "removing %s", name);
     if (remove_empty(dir_fd, name) == 0 || pf_subvolume_remove(dir_fd, name) == 0)
         return 0;
+    struct stat st;
+    struct removal top = {.top_fd = -1};
     if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : pf_error_errno(err, "removing %s", name);
-    struct removal top = {.top_fd = -1, .device = st.st_dev};
+    top.device = st.st_dev;
+    if (pf_mounts_id(dir_fd, &top.mount) < 0)
+        return pf_error_errno(err, "removing %s", name);
     pf_auto_fd int fd = open_for_removal(&top, dir_fd, name);
     if (fd < 0)
         return errno == ENOENT ? 0 : pf_error_errno(err, "removing %s", name);
-    int status = remove_content(fd);
-    for (unsigned tries = 1; status == 0; tries++) {
-        status = remove_empty(dir_fd, name);
-        if (status == 0 || !is_worth_emptying(tries))
-            break;
-        status = remove_content(fd);
-    }
-    return status < 0 ? pf_error_errno(err, "removing %s", name) : 0;
+    return remove_opened(fd, dir_fd, name, err);
 }
 
 int pf_fs_empty_folder(int dir_fd, struct pf_error *err)
 {
-    return remove_content(dir_fd) < 0 ? pf_error_errno(err, "emptying a folder") : 0;
+    struct removal r;
+    if (begin_removal(&r, dir_fd) < 0)
+        return pf_error_errno(err, "emptying a folder");
+    int status = remove_content(&r);
+    return status < 0 || r.stay ? why_not(&r, ".", err) : 0;
 }

@@ -72,8 +72,10 @@ int pf_fs_own_folder(int fd, mode_t mode);
    there? */
 bool pf_fs_is_own_folder(int fd);
 
-/* Removes the file or the whole tree NAME below dir_fd, following no link, and crossing into no
-   other device but btrfs' subvolumes. Absent is success, also of what others remove meanwhile. */
+/* Removes the file or the whole tree NAME below dir_fd, following no link, and going into nothing
+   that is mounted there; btrfs' subvolumes are part of it. What cannot be removed stays with the
+   directories it is in, and the error names the first of it; the rest goes all the same. Absent is
+   success, also of what others remove meanwhile. */
 int pf_fs_remove_tree(int dir_fd, const char *name, struct pf_error *err);
 
 /* Removes everything inside the folder dir_fd, but not the folder. */

@@ -5,10 +5,12 @@
 #include "cachelock.h"
 #include "fs.h"
 #include "generation.h"
+#include "mounts.h"
 #include "trash.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,7 @@ struct collection {
     struct pf_gc_result *result;
     struct thing *things;
     size_t count;
+    bool warned; /* of what stays in the trash */
     struct pf_error *err;
 };
 
@@ -48,6 +51,7 @@ struct measure {
     uint64_t bytes;
     time_t changed;
     unsigned depth;
+    uint64_t mount; /* what is mounted in the tree is none of it */
 };
 
 static int measure_entry(void *ctx, int dir_fd, const char *name)
@@ -64,7 +68,8 @@ static int measure_entry(void *ctx, int dir_fd, const char *name)
         return 0;
     pf_auto_fd int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     m->depth++;
-    if (fd >= 0)
+    uint64_t mount;
+    if (fd >= 0 && (pf_mounts_id(fd, &mount) < 0 || mount == m->mount))
         pf_fs_each_name(fd, measure_entry, m);
     m->depth--;
     return 0;
@@ -170,6 +175,7 @@ static int note_name(void *ctx, int dir_fd, const char *name)
     struct thing *thing = place_for(c, &new, name);
     if (!thing)
         return 1;
+    pf_mounts_id(dir_fd, &m.mount);
     measure_entry(&m, dir_fd, name);
     struct stat st = {0};
     /* Of a root what counts is when it got its name: scripts and copies make inner times. */
@@ -192,9 +198,12 @@ static int by_use(const void *a, const void *b)
     return (x->last_use > y->last_use) - (x->last_use < y->last_use);
 }
 
-/* Has somebody locked that folder? Absent: no. */
+/* Has somebody locked that folder, or mounted something in it? Absent: no. */
 static bool is_held(const struct pf_cache *cache, const char *name)
 {
+    char point[PATH_MAX];
+    if (pf_mounts_find(cache->base_fd, name, point))
+        return true;
     pf_auto_fd int fd =
         openat(cache->base_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
@@ -235,6 +244,15 @@ static int put_thing(struct collection *c, const struct thing *thing)
     return status;
 }
 
+/* What stays of it, in nobody's way, would stay at each of the next things, too. */
+static void empty_trash(struct collection *c)
+{
+    struct pf_error why = {0};
+    if (pf_trash_empty(c->cache->base_fd, &why) && !c->warned)
+        pf_events_text(c->events, PF_EVENT_WARNING, c->cache->base, "%s", why.text);
+    c->warned = c->warned || why.code;
+}
+
 static int remove_thing(struct collection *c, const struct thing *thing)
 {
     int status = put_thing(c, thing);
@@ -245,9 +263,8 @@ static int remove_thing(struct collection *c, const struct thing *thing)
         pf_events_text(c->events, PF_EVENT_NOTE, thing->name, "in use: it stays");
         return 0;
     }
-    int failed = c->gc->dry_run ? 0 : pf_trash_empty(c->cache->base_fd, c->err);
-    if (failed)
-        return failed;
+    if (!c->gc->dry_run)
+        empty_trash(c);
     c->result->removed++;
     c->result->bytes_removed += thing->bytes;
     double megabytes = (double)thing->bytes / 1e6;

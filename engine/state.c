@@ -43,6 +43,8 @@ int pf_state_open_cache(struct pf_engine *engine, struct pf_error *err)
         return 0;
     int failed = pf_cache_open(s->cache_folder, s->release, s->arch, &engine->cache, err);
     engine->build.cache = engine->cache;
+    if (!failed)
+        engine->cache->events = engine->events;
     return failed;
 }
 

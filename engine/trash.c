@@ -2,6 +2,7 @@
 #include "trash.h"
 
 #include "fs.h"
+#include "mounts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,24 +37,33 @@ static bool is_held(int dir_fd, const char *name)
     return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+static int remove_one(int dir_fd, const char *name, struct pf_error *err)
+{
+    char point[PATH_MAX];
+    return pf_mounts_find(dir_fd, name, point)
+               ? pf_error_set(err, PF_E_SYSTEM, "%s stays: something is mounted on %s", name, point)
+               : pf_fs_remove_tree(dir_fd, name, err);
+}
+
 static int empty_one(void *ctx, int dir_fd, const char *name)
 {
-    struct pf_error *err = ctx;
+    struct pf_error *first = ctx, why = {0};
     static const char prefix[] = PF_TRASH_NAME;
     size_t length = sizeof prefix - 1;
     if (strncmp(name, prefix, length) != 0 || (name[length] && name[length] != '.') ||
         is_held(dir_fd, name))
         return 0;
-    return pf_fs_remove_tree(dir_fd, name, err) ? 1 : 0;
+    if (remove_one(dir_fd, name, &why) && !first->code)
+        *first = why;
+    return 0;
 }
 
 int pf_trash_empty(int dir_fd, struct pf_error *err)
 {
     struct pf_error why = {0};
-    int status = pf_fs_each_name(dir_fd, empty_one, &why);
-    if (status < 0)
+    if (pf_fs_each_name(dir_fd, empty_one, &why) < 0)
         return pf_error_errno(err, "reading the cache folder");
-    if (status > 0 && err)
+    if (why.code && err)
         *err = why;
-    return status > 0 ? why.code : 0;
+    return why.code;
 }

@@ -4,6 +4,7 @@
 #include "array.h"
 #include "cleanup.h"
 #include "fs.h"
+#include "mounts.h"
 #include "names.h"
 #include "resolve.h"
 #include "workers.h"
@@ -44,7 +45,7 @@ struct entry {
 
 struct tree {
     int root_fd;
-    dev_t device;
+    uint64_t mount; /* where root_fd is */
     struct entry *entries;
     size_t count;
     const struct pf_treedigest_settings *settings;
@@ -93,6 +94,10 @@ static int read_folder(struct tree *tree, const char *path)
 {
     pf_auto_fd int fd =
         pf_resolve_beneath(tree->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    uint64_t mount;
+    /* What is still mounted there is none of the root. */
+    if (fd >= 0 && pf_mounts_id(fd, &mount) == 0 && mount != tree->mount)
+        return 0;
     int status = fd < 0 ? -1 : pf_fs_each_name(fd, add_name, tree);
     if (status < 0)
         pf_error_errno(tree->err, "reading %s", path);
@@ -113,7 +118,7 @@ static int walk(struct tree *tree)
         tree->folder = i;
         if (is_cancelled(tree))
             failed = pf_error_set(tree->err, PF_E_CANCELLED, "stopped");
-        else if (S_ISDIR(entry->st.st_mode) && entry->st.st_dev == tree->device)
+        else if (S_ISDIR(entry->st.st_mode))
             failed = read_folder(tree, entry->path);
     }
     if (!failed && tree->count)
@@ -367,14 +372,11 @@ static int digest_tree(struct tree *tree, char text[PF_DIGEST_TEXT_SIZE])
 int pf_treedigest(int root_fd, const struct pf_treedigest_settings *settings,
                   char text[PF_DIGEST_TEXT_SIZE], struct pf_error *err)
 {
-    struct stat st;
     struct pf_error own = {0};
-    if (fstat(root_fd, &st) < 0)
+    pf_auto_fd int bare_fd = pf_mounts_open_bare(root_fd);
+    struct tree tree = {.root_fd = bare_fd, .settings = settings, .err = err ? err : &own};
+    if (bare_fd < 0 || pf_mounts_id(bare_fd, &tree.mount) < 0)
         return pf_error_errno(err, "the root");
-    struct tree tree = {.root_fd = root_fd,
-                        .device = st.st_dev,
-                        .settings = settings,
-                        .err = err ? err : &own};
     int failed = digest_tree(&tree, text);
     for (size_t i = 0; i < tree.count; i++) {
         free(tree.entries[i].path);

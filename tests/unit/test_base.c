@@ -210,10 +210,10 @@ static void removes_what_killed_runs_have_left(void **state)
 {
     (void)state;
     put_file(temp.fd, "cache/bases-plamo/.new/root/etc/f", "half");
-    put_file(temp.fd, "cache/bases-plamo/.old/root/etc/f", "half");
+    put_file(temp.fd, "cache/bases-plamo/.plamo-fast-trash/root/etc/f", "half");
     struct pf_base base = hold();
     assert_false(has_name(temp.fd, "cache/bases-plamo/.new"));
-    assert_false(has_name(temp.fd, "cache/bases-plamo/.old"));
+    assert_false(has_name(temp.fd, "cache/bases-plamo/.plamo-fast-trash"));
     pf_base_end(&base);
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fs.h"
 
+#include "cleanup.h"
 #include "support.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -297,6 +299,47 @@ static void crosses_into_no_other_file_system(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* As <linux/fs.h> has them, which does not go with <sys/mount.h> in glibc 2.36. */
+#define GET_FLAGS    _IOR('f', 1, long)
+#define SET_FLAGS    _IOW('f', 2, long)
+#define IS_IMMUTABLE 0x10
+
+static void set_immutable(const char *path, bool on)
+{
+    pf_auto_fd int fd = openat(root, path, O_RDONLY | O_CLOEXEC);
+    int flags = 0;
+    if (ioctl(fd, GET_FLAGS, &flags) < 0)
+        skip();
+    flags = on ? flags | IS_IMMUTABLE : flags & ~IS_IMMUTABLE;
+    if (ioctl(fd, SET_FLAGS, &flags) < 0)
+        skip();
+}
+
+/* By its name and the reason; the rest is gone, and nobody waits. */
+static void names_what_stays_and_goes_on(void **state)
+{
+    (void)state;
+    put_file(root, "t/a/before", "x");
+    put_file(root, "t/b/c/fixed", "x");
+    put_file(root, "t/b/c/loose", "x");
+    put_file(root, "t/z/after", "x");
+    set_immutable("t/b/c/fixed", true);
+    int64_t start_ms = now_ms();
+    assert_code(pf_fs_remove_tree(root, "t", &err), PF_E_PERMISSION, &err);
+    assert_contains(err.text, "t/b/c/fixed");
+    assert_int_equal(err.sys_errno, EPERM);
+    assert_true(now_ms() - start_ms < 400);
+    char *tree = tree_text(root, 0);
+    assert_null(strstr(tree, "before"));
+    assert_null(strstr(tree, "loose"));
+    assert_null(strstr(tree, "after"));
+    free(tree);
+    assert_code(pf_fs_empty_folder(root, &err), PF_E_PERMISSION, &err);
+    assert_contains(err.text, "t/b/c/fixed");
+    set_immutable("t/b/c/fixed", false);
+    assert_ok(pf_fs_remove_tree(root, "t", &err), &err);
+}
+
 static int count_name(void *ctx, int fd, const char *name)
 {
     int *count = ctx;
@@ -363,6 +406,7 @@ static const struct CMUnitTest tests[] = {
     test(removes_trees),
     test(removes_wide_and_deep_trees),
     test(crosses_into_no_other_file_system),
+    test(names_what_stays_and_goes_on),
     test(calls_for_each_name),
     test(removes_what_others_remove),
     test(removes_beside_another),
