@@ -99,6 +99,10 @@ static int open_bases(const struct pf_cache *cache, bool make, struct pf_events 
     bases->fd = openat(cache->base_fd, BASES, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (bases->fd < 0 && errno == ENOENT && !make)
         return 1;
+    if (bases->fd >= 0 && !pf_fs_is_own_folder(bases->fd))
+        return pf_error_set(err, PF_E_PERMISSION,
+                            "%s/%s belongs to another user, or others may write to it; remove it",
+                            cache->base, BASES);
     if (bases->fd < 0 || pf_fs_own_folder(bases->fd, 0711) < 0)
         return pf_error_errno(err, "%s/" BASES, cache->base);
     int failed = lock_bases(bases, cancel, err);
@@ -197,12 +201,12 @@ static int name_base(const struct pf_cache *cache, int root_fd, const struct pf_
     return failed;
 }
 
-/* The folder's own owner, mode and times. */
+/* The root's own mode is that of one; the cached root is this user's alone to enter. */
 static int copy_attributes(int from_fd, int to_fd)
 {
     struct stat st;
     if (fstat(from_fd, &st) < 0 || fchown(to_fd, st.st_uid, st.st_gid) < 0 ||
-        fchmod(to_fd, st.st_mode & 07777) < 0)
+        fchmod(to_fd, 0755) < 0)
         return -1;
     return futimens(to_fd, (struct timespec[2]){st.st_atim, st.st_mtim});
 }

@@ -42,7 +42,8 @@ int pf_cache_open(const char *path, const char *release, const char *arch, struc
     struct pf_cache *cache = calloc(1, sizeof *cache);
     if (!cache)
         return pf_error_memory(err);
-    cache->base_fd = cache->lock_fd = cache->builder_fd = cache->names_fd = -1;
+    cache->base_fd = cache->lock_fd = cache->shell_fd = -1;
+    cache->builder_fd = cache->names_fd = -1;
     snprintf(cache->partial, sizeof cache->partial, "partial-plamo-%s-%s", release, arch);
     snprintf(cache->complete, sizeof cache->complete, "cache-plamo-%s-%s", release, arch);
     snprintf(cache->root, sizeof cache->root, "rootfs-plamo-%s-%s", release, arch);
@@ -71,6 +72,7 @@ void pf_cache_close(struct pf_cache *cache)
     if (!cache)
         return;
     pf_close_at(&cache->names_fd);
+    pf_close_at(&cache->shell_fd);
     pf_close_at(&cache->lock_fd);
     pf_close_at(&cache->builder_fd);
     pf_close_at(&cache->base_fd);
@@ -79,20 +81,44 @@ void pf_cache_close(struct pf_cache *cache)
     free(cache);
 }
 
+/* Whoever may write to the cache folder could have put it there, with what he likes in it. */
+static int refuse_foreign(const struct pf_cache *cache, const char *name, struct pf_error *err)
+{
+    return pf_error_set(err, PF_E_PERMISSION,
+                        "%s/%s belongs to another user, or others may write to it; remove it",
+                        cache->base, name);
+}
+
 int pf_cache_has(const struct pf_cache *cache, const char *name, struct pf_error *err)
 {
     struct stat st;
     if (fstatat(cache->base_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : pf_error_errno(err, "%s/%s", cache->base, name);
-    if (S_ISDIR(st.st_mode))
-        return 1;
-    return pf_error_set(err, PF_E_CONFLICT, "%s/%s is not a folder; remove it", cache->base, name);
+    if (!S_ISDIR(st.st_mode))
+        return pf_error_set(err, PF_E_CONFLICT, "%s/%s is not a folder; remove it", cache->base,
+                            name);
+    return pf_fs_is_owners(&st) ? 1 : refuse_foreign(cache, name, err);
+}
+
+/* What the shell has made, or an earlier version, can be read by everybody. */
+static int close_to_others(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 077) ? fchmod(fd, 0700)
+                                                                               : 0;
 }
 
 int pf_cache_open_folder(const struct pf_cache *cache, const char *name, struct pf_error *err)
 {
-    int fd = openat(cache->base_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return fd >= 0 ? fd : pf_error_errno(err, "%s/%s", cache->base, name);
+    pf_auto_fd int fd =
+        openat(cache->base_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return pf_error_errno(err, "%s/%s", cache->base, name);
+    if (!pf_fs_is_own_folder(fd))
+        return refuse_foreign(cache, name, err);
+    if (close_to_others(fd) < 0 && errno != EROFS)
+        return pf_error_errno(err, "%s/%s", cache->base, name);
+    return pf_steal_fd(&fd);
 }
 
 /* A package file that lies in the cache folder. */
@@ -378,7 +404,8 @@ int pf_cache_end_exchange(const struct pf_cache *cache, unsigned keep, struct pf
 
 int pf_cache_remove_work(const struct pf_cache *cache, struct pf_error *err)
 {
-    return purge_folder(cache, cache->work, err);
+    int has = pf_cache_has(cache, cache->work, err);
+    return has < 0 ? has : purge_folder(cache, cache->work, err);
 }
 
 int pf_cache_begin_root(const struct pf_cache *cache, struct pf_error *err)
@@ -411,6 +438,9 @@ int pf_cache_purge(const struct pf_cache *cache, struct pf_error *err)
     size_t count = sizeof names / sizeof *names;
     char point[PATH_MAX];
     for (size_t i = 0; i < count; i++) {
+        int has = pf_cache_has(cache, names[i], err);
+        if (has < 0)
+            return has;
         if (pf_mounts_find(cache->base_fd, names[i], point))
             return pf_error_set(err, PF_E_SYSTEM,
                                 "something is mounted on %s; unmount it: nothing was removed",

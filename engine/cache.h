@@ -21,7 +21,7 @@ struct pf_cache {
     char *base;               /* its absolute path */
     struct pf_events *events; /* told of what cannot be removed; may be NULL */
     /* For cachelock.h; -1: not open. */
-    int lock_fd, builder_fd, names_fd;
+    int lock_fd, shell_fd, builder_fd, names_fd;
     char *lock_path;
     /* Names below base_fd: */
     char partial[NAME_MAX + 1];  /* while downloading: partial-plamo-RELEASE-ARCH */
@@ -39,10 +39,12 @@ int pf_cache_open(const char *path, const char *release, const char *arch, struc
                   struct pf_error *err);
 void pf_cache_close(struct pf_cache *cache); /* lets a lock go; NULL is fine */
 
-/* Is there such a folder (not a link) below the cache folder? Returns 1, 0 or a negative code. */
+/* Is there such a folder (not a link) below the cache folder? Returns 1, 0 or a negative code:
+   PF_E_PERMISSION where it is another user's, or others may write to it. */
 int pf_cache_has(const struct pf_cache *cache, const char *name, struct pf_error *err);
 
-/* Opens a folder below the cache folder. A descriptor, or a negative code. */
+/* Opens a folder below the cache folder, which must be ours, and ours alone to read from now on. A
+   descriptor, or a negative code. */
 int pf_cache_open_folder(const struct pf_cache *cache, const char *name, struct pf_error *err);
 
 /* What a complete cache folder holds, in install order: by its manifest where that names exactly

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define LOCK_FOLDER "/var/lock/subsys"
+#define LOCK_NAME   "lxc-plamo"
 #define LOCK_FILE   PF_CACHE_LOCK_FILE
 #define OWN_LOCK    ".plamo-fast.lock"
 
@@ -28,34 +29,79 @@ static bool is_out_of_reach(int error)
     return error == EACCES || error == EPERM || error == EROFS;
 }
 
+/* Only this user can open it, so nobody else can hold it. What is another's makes way. */
+static int open_own(int dir_fd, const char *name)
+{
+    pf_auto_fd int fd = pf_fs_open_own(dir_fd, name, O_RDWR);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0 || ((st.st_mode & 077) && fchmod(fd, 0600) < 0))
+        return -1;
+    return pf_steal_fd(&fd);
+}
+
 static int open_in_cache(const struct pf_cache *cache, const char *name)
 {
-    int fd = openat(cache->base_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    pf_auto_fd int fd = open_own(cache->base_fd, name);
+    if (fd >= 0 || !is_out_of_reach(errno))
+        return pf_steal_fd(&fd);
     /* A lock can be had on what can only be read, too. */
-    return fd < 0 && is_out_of_reach(errno)
-               ? openat(cache->base_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-               : fd;
+    struct stat st;
+    fd = openat(cache->base_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &st) == 0 && !pf_fs_is_owners(&st)) {
+        errno = EACCES;
+        return -1;
+    }
+    return pf_steal_fd(&fd);
+}
+
+/* The folder of the template's lock: whoever may write to the one above could have made it. -1,
+   with errno, where there is none for this user. */
+static int open_lock_folder(struct pf_error *err)
+{
+    if (mkdir(LOCK_FOLDER, 0755) < 0 && errno != EEXIST)
+        return -1;
+    pf_auto_fd int fd = open(LOCK_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || pf_fs_is_own_folder(fd))
+        return pf_steal_fd(&fd);
+    /* In a user namespace also the system's own is a stranger's, and out of reach. */
+    if (geteuid() == 0 && faccessat(fd, ".", W_OK, AT_EACCESS) == 0)
+        pf_error_set(err, PF_E_PERMISSION,
+                     "%s belongs to another user, or others may write to it; remove it",
+                     LOCK_FOLDER);
+    errno = EACCES;
+    return -1;
 }
 
 /* Where this user cannot have the template's lock file, the template cannot run either. Any other
-   failure is no reason to work on one cache under two locks. */
-static int open_lock(struct pf_cache *cache, struct pf_error *err)
+   failure is no reason to go on without it. */
+static int open_shell_lock(struct pf_cache *cache, struct pf_error *err)
 {
-    if (mkdir(LOCK_FOLDER, 0755) == 0 || errno == EEXIST)
-        cache->lock_fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (cache->lock_fd >= 0) {
-        cache->lock_path = strdup(LOCK_FILE);
-    } else if (!is_out_of_reach(errno) && errno != ENOENT && errno != ENOTDIR) {
-        return pf_error_errno(err, "lock file %s", LOCK_FILE);
-    } else {
-        cache->lock_fd =
-            openat(cache->base_fd, OWN_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-        if (cache->lock_fd < 0)
-            return pf_error_errno(err, "lock file %s/%s", cache->base, OWN_LOCK);
-        if (asprintf(&cache->lock_path, "%s/%s", cache->base, OWN_LOCK) < 0)
-            cache->lock_path = NULL;
+    struct pf_error why = {0};
+    pf_auto_fd int dir_fd = open_lock_folder(&why);
+    if (dir_fd >= 0)
+        cache->shell_fd = open_own(dir_fd, LOCK_NAME);
+    if (cache->shell_fd >= 0)
+        return 0;
+    if (why.code && err)
+        *err = why;
+    if (why.code || is_out_of_reach(errno) || errno == ENOENT || errno == ENOTDIR)
+        return why.code;
+    return pf_error_errno(err, "lock file %s", LOCK_FILE);
+}
+
+/* 1: there is none and none can be made, but then nobody can change anything either. */
+static int open_lock(struct pf_cache *cache, enum pf_cache_lock mode, struct pf_error *err)
+{
+    if (!cache->lock_path && asprintf(&cache->lock_path, "%s/%s", cache->base, OWN_LOCK) < 0) {
+        cache->lock_path = NULL;
+        return pf_error_memory(err);
     }
-    return cache->lock_path ? 0 : pf_error_memory(err);
+    cache->lock_fd = open_in_cache(cache, OWN_LOCK);
+    if (cache->lock_fd >= 0)
+        return 0;
+    return mode == PF_CACHE_SHARED && (is_out_of_reach(errno) || errno == ENOENT)
+               ? 1
+               : pf_error_errno(err, "lock file %s", cache->lock_path);
 }
 
 static int is_taken(int fd, const char *path, const struct pf_cache_wait *wait,
@@ -105,11 +151,28 @@ static int wait_for(int fd, enum pf_cache_lock mode, const char *path,
     return 0;
 }
 
+/* Once: it is held until all is let go. */
+static int share_shell_lock(struct pf_cache *cache, const struct pf_cache_wait *wait,
+                            struct pf_error *err)
+{
+    int rc = cache->shell_fd < 0 ? open_shell_lock(cache, err) : 0;
+    return rc || cache->shell_fd < 0
+               ? rc
+               : wait_for(cache->shell_fd, PF_CACHE_SHARED, LOCK_FILE, wait, err);
+}
+
 int pf_cache_lock(struct pf_cache *cache, enum pf_cache_lock mode, const struct pf_cache_wait *wait,
                   struct pf_error *err)
 {
-    int failed = cache->lock_fd < 0 ? open_lock(cache, err) : 0;
-    return failed ? failed : wait_for(cache->lock_fd, mode, cache->lock_path, wait, err);
+    int rc = cache->lock_fd < 0 ? open_lock(cache, mode, err) : 0;
+    if (rc == 0)
+        rc = wait_for(cache->lock_fd, mode, cache->lock_path, wait, err);
+    if (rc < 0)
+        return rc;
+    rc = share_shell_lock(cache, wait, err);
+    if (rc)
+        pf_cache_unlock(cache);
+    return rc;
 }
 
 static void unlock(int fd)
@@ -120,6 +183,7 @@ static void unlock(int fd)
 
 void pf_cache_unlock(struct pf_cache *cache)
 {
+    unlock(cache->shell_fd);
     unlock(cache->lock_fd);
 }
 

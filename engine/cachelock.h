@@ -15,10 +15,12 @@
 
    1. the builder's, exclusive: a file of each release and architecture in the cache folder. Who
       updates holds it all along: the partial and the work folder are his.
-   2. the cache's, which is lxc-plamo's too (that takes it exclusively, and gives up where it is
-      held). Exclusive: everything is the holder's, as nobody else holds any of the others for long
-      without a share of this one; a cold build, a purge. Shared: nothing is taken away from under
-      its final name, but an update may exchange it for its successor.
+   2. the cache's, a file in the cache folder. Exclusive: everything is the holder's, as nobody else
+      holds any of the others for long without a share of this one; a cold build, a purge. Shared:
+      nothing is taken away from under its final name, but an update may exchange it for its
+      successor. With it goes a share of lxc-plamo's lock, which is one for the whole machine:
+      lxc-plamo takes it exclusively, and gives up where it is held. Runs of ours in different cache
+      folders share it, and do not wait for each other.
    3. the names', a file beside the builder's. Shared and for a moment: root and packages belong
       together. Exclusive and for a moment (a few renames): an update exchanges them.
    4. a folder's own, shared: somebody reads it. An update moves the root that it replaces aside;
@@ -33,9 +35,10 @@ struct pf_cache_wait {
     const atomic_bool *cancel; /* or NULL */
 };
 
-/* Takes (or converts to) the cache's lock: flock(2) on /var/lock/subsys/lxc-plamo, or, where this
-   user may not write there, on a file in the cache folder. A conversion may let others in between:
-   look again at what was found before. Waits, with one PF_EVENT_LOCK_WAIT. */
+/* Takes (or converts to) the cache's lock, with its share of /var/lock/subsys/lxc-plamo, unless
+   this user cannot have that. A conversion may let others in between: look again at what was found
+   before. Waits, with one PF_EVENT_LOCK_WAIT. All lock files are 0600, and this user's: nobody else
+   can hold them, and what another has put there makes way, or is refused. */
 int pf_cache_lock(struct pf_cache *cache, enum pf_cache_lock mode, const struct pf_cache_wait *wait,
                   struct pf_error *err);
 void pf_cache_unlock(struct pf_cache *cache);

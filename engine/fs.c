@@ -243,8 +243,18 @@ int pf_fs_inherits(int dir_fd)
 bool pf_fs_is_own_folder(int fd)
 {
     struct stat st;
-    return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) &&
-           (st.st_uid == geteuid() || st.st_uid == 0) && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) && pf_fs_is_owners(&st);
+}
+
+bool pf_fs_is_owners(const struct stat *st)
+{
+    return (st->st_uid == geteuid() || st->st_uid == 0) && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+bool pf_fs_belongs_to_us(int dir_fd, const char *name)
+{
+    struct stat st;
+    return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == geteuid();
 }
 
 int pf_fs_own_folder(int fd, mode_t mode)

@@ -71,6 +71,10 @@ int pf_fs_own_folder(int fd, mode_t mode);
 /* Is it a folder that this user alone, or root, can have filled: nobody else owns it or may write
    there? */
 bool pf_fs_is_own_folder(int fd);
+bool pf_fs_is_owners(const struct stat *st); /* the same of one, or of a file, by its status */
+
+/* Does NAME below dir_fd belong to this process's user? Not so where it is not there. */
+bool pf_fs_belongs_to_us(int dir_fd, const char *name);
 
 /* Removes the file or the whole tree NAME below dir_fd, following no link, and going into nothing
    that is mounted there; btrfs' subvolumes are part of it. What cannot be removed stays with the

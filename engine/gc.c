@@ -170,7 +170,7 @@ static int note_name(void *ctx, int dir_fd, const char *name)
     struct collection *c = ctx;
     struct thing new;
     struct measure m = {0};
-    if (!classify(name, &new))
+    if (!classify(name, &new) || !pf_fs_belongs_to_us(dir_fd, name))
         return 0;
     struct thing *thing = place_for(c, &new, name);
     if (!thing)

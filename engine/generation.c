@@ -41,8 +41,7 @@ struct kept {
 static int note_kept(void *ctx, int dir_fd, const char *name)
 {
     struct kept *kept = ctx;
-    (void)dir_fd;
-    if (!pf_generation_is(name, kept->prefix))
+    if (!pf_generation_is(name, kept->prefix) || !pf_fs_belongs_to_us(dir_fd, name))
         return 0;
     char *copy = strdup(name);
     if (!copy || pf_array_room(&kept->names, kept->count, sizeof *kept->names) < 0) {

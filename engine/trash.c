@@ -51,7 +51,7 @@ static int empty_one(void *ctx, int dir_fd, const char *name)
     static const char prefix[] = PF_TRASH_NAME;
     size_t length = sizeof prefix - 1;
     if (strncmp(name, prefix, length) != 0 || (name[length] && name[length] != '.') ||
-        is_held(dir_fd, name))
+        !pf_fs_belongs_to_us(dir_fd, name) || is_held(dir_fd, name))
         return 0;
     if (remove_one(dir_fd, name, &why) && !first->code)
         *first = why;

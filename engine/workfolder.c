@@ -15,6 +15,9 @@
 #define ROOT  "root"
 #define STAGE "stage"
 
+/* What packages bring is not for the host's users: programs that run as root, device nodes. */
+#define PUBLISHED_MODE 0700
+
 static int open_folder(int dir_fd, const char *name)
 {
     return openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -93,7 +96,11 @@ static int become_root(int fd, struct pf_error *err)
     if (failed)
         return failed;
     pf_auto_fd int root_fd = open_folder(fd, aside);
-    if (root_fd < 0 || fstat(root_fd, &st) < 0 || pf_fs_each_name(root_fd, move_up, &fd) < 0 ||
+    int status = root_fd < 0 ? -1 : fstat(root_fd, &st);
+    st.st_mode = PUBLISHED_MODE;
+    st.st_uid = geteuid();
+    st.st_gid = getegid();
+    if (status < 0 || pf_fs_each_name(root_fd, move_up, &fd) < 0 ||
         unlinkat(fd, aside, AT_REMOVEDIR) < 0 || pf_copyfile_folder(false, root_fd, fd, &st) < 0)
         return pf_error_errno(err, "moving the new root");
     return 0;
@@ -104,7 +111,9 @@ int pf_workfolder_settle(int dir_fd, const char *name, struct pf_error *err)
     pf_auto_fd int fd = open_folder(dir_fd, name);
     if (fd < 0)
         return pf_error_errno(err, "opening %s", name);
-    return pf_subvolume_is(fd) ? become_root(fd, err) : 0;
+    if (pf_subvolume_is(fd))
+        return become_root(fd, err);
+    return own_folder(fd, ROOT, PUBLISHED_MODE) < 0 ? pf_error_errno(err, "the new root") : 0;
 }
 
 int pf_workfolder_root(int dir_fd, const char *name, int *root_dir_fd, const char **root_name,

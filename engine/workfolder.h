@@ -16,7 +16,8 @@
 int pf_workfolder_make(int dir_fd, const char *name, struct pf_error *err);
 
 /* Once, when nothing is to be added any more. Where it is a subvolume it gets all that the root
-   has, the folder's own attributes too, and loses its two folders. */
+   has, the folder's own attributes too, and loses its two folders. The root becomes this user's
+   alone (0700): what packages bring is not for the host's other users. */
 int pf_workfolder_settle(int dir_fd, const char *name, struct pf_error *err);
 
 /* Where the root is after that: *root_dir_fd is opened, and *root_name a name in it. A kill in

@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import stat
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -12,10 +13,27 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import attackkit
 import netkit
 from attackkit import GOOD, AttackTest, gz
-from hostile import END, file, folder, octal
-from netkit import ARCH, BUSY, NOBODY, RELEASE, USAGE
+from hostile import END, file, folder, header, octal
+from netkit import ARCH, BUSY, DONE, NOBODY, PERMISSION, RELEASE, USAGE
 
 FILE = f"{GOOD}.tgz"
+
+# Holds a lock on all that can be opened below the folders given, until its input ends.
+HOLD = """
+import fcntl, os, sys
+held = []
+for top in sys.argv[1:]:
+    for place, folders, files in os.walk(top):
+        for path in (place, *(os.path.join(place, name) for name in files)):
+            try:
+                fd = os.open(path, os.O_RDONLY)
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.append(fd)
+            except OSError:
+                pass
+print("held", flush=True)
+sys.stdin.read()
+"""
 
 
 class Process(AttackTest):
@@ -134,9 +152,9 @@ class Cache(AttackTest):
 
     def open_cache(self):
         self.start_anew()
+        # The partial folder is ours: what is planted in it came while it could be written to.
         os.makedirs(self.partial())
-        for path in (self.cache, self.partial()):
-            os.chmod(path, 0o777)
+        os.chmod(self.cache, 0o777)
 
     def works_or_is_refused(self, what, *more):
         attackkit.tried["variants"] += 1
@@ -230,13 +248,18 @@ class Cache(AttackTest):
             os.chown(self.partial(), NOBODY, NOBODY)
             make()
             self.works_or_is_refused(what)
-        self.open_cache()
-        self.as_mapped_root()
-        os.chown(self.partial(), NOBODY, NOBODY)
-        with open(lock, "w") as stream:
-            os.chmod(lock, 0o666)
-            fcntl.flock(stream, fcntl.LOCK_EX)
-            self.assertEqual(self.works_or_is_refused("held").status, BUSY)
+        # Another user's makes way; only what is this user's own is waited for.
+        for owner, status in ((0, DONE), (NOBODY, BUSY)):
+            self.open_cache()
+            self.as_mapped_root()
+            os.chmod(self.cache, 0o777)
+            os.chown(self.partial(), NOBODY, NOBODY)
+            with open(lock, "w") as stream:
+                os.chmod(lock, 0o666)
+                os.chown(lock, owner, owner)
+                fcntl.flock(stream, fcntl.LOCK_EX)
+                self.assertEqual(self.works_or_is_refused(f"held by {owner}").status, status)
+            shutil.rmtree(self.root, ignore_errors=True)
 
     def test_planted_locks_of_ours(self):
         """planted … lock files: those beside the cache's; what they lead to is not even touched"""
@@ -265,6 +288,7 @@ class Cache(AttackTest):
 
     def test_cached_root_of_another(self):
         """planted … in a world-writable cache: links inside the cached root that lead out, when it is copied"""
+        # It is ours, or it would not be believed at all: a script has made these.
         self.assert_done(self.build())
         shutil.rmtree(self.root)
         rootfs = self.cache_folder("rootfs")
@@ -273,6 +297,148 @@ class Cache(AttackTest):
         os.rename(f"{rootfs}/var/log", f"{rootfs}/var/log2")
         os.symlink(f"{self.host}/open", f"{rootfs}/var/log")
         self.works_or_is_refused("cached root")
+
+
+class Neighbours(AttackTest):
+    """Another user of the machine, and a cache that everybody may write to. What he prepares are real folders."""
+
+    AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    KINDS = ("rootfs", "cache", "partial", ".work", "bases")
+
+    def setUp(self):
+        super().setUp()
+        self.open_cache()
+
+    def open_cache(self):
+        self.start_anew()
+        os.makedirs(self.cache)
+        os.chmod(self.cache, 0o1777)
+
+    def place(self, kind):
+        return {".work": os.path.join(self.cache, f".plamo-fast-work-{RELEASE}-{ARCH}"),
+                "bases": os.path.join(self.cache, "bases-plamo")}.get(kind) or self.cache_folder(kind)
+
+    def as_nobody(self, script, *arguments):
+        """sh changes user before it looks for anything: setpriv itself still has root's rights then."""
+        return subprocess.run([*self.AS_NOBODY, "sh", "-c", script, "sh", *arguments], capture_output=True, text=True)
+
+    def assert_refused(self, result, place, before):
+        attackkit.tried["variants"] += 1
+        self.assertEqual((result.status, len(result.errors)), (PERMISSION, 1), str(result))
+        self.assertIn(place, result.errors[0])
+        self.assertFalse(os.path.lexists(self.root), str(result))
+        self.assertEqual(attackkit.inodes(place), before, f"{place} was changed\n{result}")
+        self.assertEqual(attackkit.inodes(self.host), self.before[1], str(result))
+
+    def test_real_folders_of_another(self):
+        """real folders of another user in the places of cached root, packages, partial and work folders"""
+        evil = f"{self.folder}/evil.tgz"
+        with open(evil, "wb") as stream:
+            stream.write(gz(file("usr/share/aaa", "evil") + END))
+        for kind in self.KINDS[:4]:
+            for command in ("build", "clean"):
+                self.open_cache()
+                place = self.place(kind)
+                made = self.as_nobody('umask 022; mkdir -p "$1/usr/share" && echo evil > "$1/usr/share/aaa" && cp "$2" "$1/$3"',
+                                      place, evil, FILE)
+                self.assertEqual(made.returncode, 0, made.stderr)
+                before = attackkit.inodes(place)
+                if command == "clean" and kind == "partial":
+                    continue
+                with self.subTest(kind, command=command):
+                    result = self.build() if command == "build" else self.clean()
+                    self.assert_refused(result, place, before)
+
+    def test_folders_that_others_may_write_to(self):
+        """folders that are ours, but were made with a hostile umask"""
+        for kind in self.KINDS[:4]:
+            self.open_cache()
+            place = self.place(kind)
+            os.mkdir(place)
+            os.chmod(place, 0o777)
+            with self.subTest(kind):
+                self.assert_refused(self.build(), place, attackkit.inodes(place))
+
+    def test_bases_of_another(self):
+        """a real folder of another user in the place of the bases"""
+        place = self.place("bases")
+        lxcpath = os.path.join(self.folder, "lxc")
+        self.assertEqual(self.as_nobody('mkdir "$1"', place).returncode, 0)
+        before = attackkit.inodes(place)
+        result = self.run_program("create", "c1", "--lxcpath", lxcpath, "--backing", "overlay", "--release", RELEASE,
+                                  "--arch", ARCH, "--mirror", self.url, "--cache", self.cache)
+        self.assert_refused(result, place, before)
+        self.assertEqual(os.listdir(lxcpath), [])
+        shutil.rmtree(lxcpath)
+
+    def test_scratch_folders_of_another(self):
+        """a real folder of another user in the place where a root is made"""
+        os.chmod(self.folder, 0o1777)
+        place = os.path.join(self.folder, ".root.plamo-fast")
+        self.assertEqual(self.as_nobody('mkdir -m 777 "$1" && : > "$1/kept"', place).returncode, 0)
+        before = attackkit.inodes(place)
+        result = self.build()
+        self.assertEqual(len(result.errors), 1, str(result))
+        self.assertIn(os.path.basename(place), result.errors[0])
+        self.assertEqual(attackkit.inodes(place), before, str(result))
+        shutil.rmtree(place)
+        os.chmod(self.folder, 0o755)
+
+    def test_trash_and_kept_folders_of_another(self):
+        """what another user has under the names of what is removed in passing stays"""
+        places = [os.path.join(self.cache, name) for name in
+                  (".plamo-fast-trash", f"kept-plamo-{RELEASE}-{ARCH}-20200101T000000Z")]
+        for place in places:
+            self.assertEqual(self.as_nobody('mkdir "$1" && : > "$1/his"', place).returncode, 0)
+        self.assert_done(self.build())
+        self.assert_done(self.run_program("gc", "--max-age", "1s", "--cache", self.cache))
+        for place in places:
+            self.assertEqual(os.listdir(place), ["his"])
+            shutil.rmtree(place)
+
+    def test_locks(self):
+        """locks held by another user on whatever he can open"""
+        self.assert_done(self.build())
+        shutil.rmtree(self.root)
+        holder = subprocess.Popen([*self.AS_NOBODY, sys.executable, "-c", HOLD, self.folder, "/var/lock/subsys"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(holder.communicate)
+        self.assertEqual(holder.stdout.readline(), "held\n")
+        for more in ((), ("--update",)):
+            attackkit.tried["variants"] += 1
+            shutil.rmtree(self.root, ignore_errors=True)
+            self.assert_done(self.build("--lock-timeout", "2", *more))
+        self.assert_done(self.clean())
+
+    def test_nobody_enters_what_is_published(self):
+        """setuid files and device nodes in published roots, and what is on its way out"""
+        node = header("dev/disk", kind=b"3", mode=octal(0o666, 8), major=octal(1, 8), minor=octal(3, 8))
+        members = folder("bin") + file("bin/suid", "#!/bin/sh\n", mode=octal(0o4755, 8)) + folder("dev") + node
+        self.put(("suid-1-x86_64-P1.tgz", gz(members + END)))
+        self.assert_done(self.build())
+        self.assert_closed("rootfs", "bin/suid", "dev/disk")
+        self.assert_closed("cache", FILE)
+        # A root that lxc-plamo has made, or an earlier version: from its first use on.
+        for kind in ("rootfs", "cache"):
+            os.chmod(self.cache_folder(kind), 0o755)
+        shutil.rmtree(self.root)
+        self.assert_done(self.build())
+        self.assert_closed("rootfs", "bin/suid", "dev/disk")
+        self.put(("new-1-x86_64-P1.tgz", gz(folder("new") + END)))
+        shutil.rmtree(self.root)
+        self.assert_done(self.build("--update"))
+        self.assert_closed("rootfs", "bin/suid", "dev/disk", "new")
+        self.assert_closed("cache", FILE)
+
+    def assert_closed(self, kind, *names):
+        for name in names:
+            path = os.path.join(self.cache_folder(kind), name)
+            self.assertTrue(os.path.lexists(path), path)
+            self.assertNotEqual(self.as_nobody('test -e "$1"', path).returncode, 0, f"{path} can be reached")
+            self.assertNotEqual(self.as_nobody('"$1"', path).returncode, 0, f"{path} can be run")
+
+    def clean(self):
+        return self.run_program("clean", "-r", RELEASE, "-a", ARCH, "--cache", self.cache)
 
 
 class Rootfs(AttackTest):

@@ -44,7 +44,14 @@ def _salted(difference, roots):
             and _plain_shadow(roots.left) == _plain_shadow(roots.right))
 
 
+def _closed_to_others(difference, roots):
+    cached = "/rootfs-plamo-" in roots.left + roots.right
+    return cached and difference.path == b"." and difference.field == "mode" and {
+        difference.left, difference.right} == {0o755, 0o700}
+
+
 BY_SHELL = (
+    Allowance("our cached root is root's alone to enter; a container's root has the mode of one", _closed_to_others),
     Allowance("the shell's tar sets a folder's time before it fills the folder, ours sets the archive's time last",
               _folder_time),
     Allowance("busybox's tar leaves the time of a link it makes", _link_time),

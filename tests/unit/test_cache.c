@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cache.h"
 
+#include "fs.h"
 #include "support.h"
 
 #include <fcntl.h>
@@ -44,6 +45,48 @@ static void names_its_folders_as_the_template_does(void **state)
         assert_code(pf_cache_open(temp.path, bad[i], "x86", &other, &err), PF_E_INVALID, &err);
         assert_code(pf_cache_open(temp.path, "8.x", bad[i], &other, &err), PF_E_INVALID, &err);
     }
+}
+
+/* In a cache folder that everybody may write to, each of ours may be another's. */
+static void believes_nobody_elses_folders(void **state)
+{
+    (void)state;
+    const char *const names[] = {cache->root, cache->complete, cache->partial, cache->work};
+    for (size_t i = 0; i < 4; i++) {
+        for (int writable = 0; writable < 2; writable++) {
+            char file[NAME_MAX + 8];
+            snprintf(file, sizeof file, "%s/f", names[i]);
+            put_file(temp.fd, file, "planted");
+            if (writable)
+                assert_int_equal(fchmodat(temp.fd, names[i], 0757, 0), 0);
+            else
+                assert_int_equal(fchownat(temp.fd, names[i], 4242, 4242, 0), 0);
+            err = (struct pf_error){0};
+            assert_code(pf_cache_has(cache, names[i], &err), PF_E_PERMISSION, &err);
+            assert_contains(err.text, names[i]);
+            err = (struct pf_error){0};
+            assert_code(pf_cache_open_folder(cache, names[i], &err), PF_E_PERMISSION, &err);
+            if (i != 2)
+                assert_code(pf_cache_purge(cache, &err), PF_E_PERMISSION, &err);
+            assert_file(temp.fd, file, "planted");
+            assert_ok(pf_fs_remove_tree(temp.fd, names[i], &err), &err);
+        }
+    }
+    put_file(temp.fd, ".plamo-fast-trash/f", "another's");
+    assert_int_equal(fchownat(temp.fd, ".plamo-fast-trash", 4242, 4242, 0), 0);
+    assert_ok(pf_cache_remove_work(cache, &err), &err);
+    assert_file(temp.fd, ".plamo-fast-trash/f", "another's");
+}
+
+/* As the shell makes them. */
+static void closes_folders_to_others(void **state)
+{
+    (void)state;
+    put_folder(temp.fd, cache->root, 0755);
+    int fd = pf_cache_open_folder(cache, cache->root, &err);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(stat_of(temp.fd, cache->root).st_mode & 07777, 0700);
 }
 
 static void makes_its_folder(void **state)
@@ -396,6 +439,8 @@ static void removes_what_killed_runs_have_left(void **state)
 #define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
 static const struct CMUnitTest tests[] = {
     test(names_its_folders_as_the_template_does),
+    test(believes_nobody_elses_folders),
+    test(closes_folders_to_others),
     test(makes_its_folder),
     test(tells_what_is_there),
     test(reads_a_foreign_cache_in_ls_cr_order),

@@ -54,7 +54,7 @@ static void excludes_others(void **state)
     assert_ok(lock(one, PF_CACHE_EXCLUSIVE, 0), &err);
     assert_ok(lock(one, PF_CACHE_EXCLUSIVE, 0), &err); /* had already */
     assert_code(lock(two, PF_CACHE_EXCLUSIVE, 0), PF_E_BUSY, &err);
-    assert_contains(err.text, LOCK_FILE);
+    assert_contains(err.text, temp.path);
     assert_code(lock(two, PF_CACHE_SHARED, 0), PF_E_BUSY, &err);
     pf_cache_close(one); /* lets it go */
     one = NULL;
@@ -89,8 +89,82 @@ static void is_the_templates(void **state)
     one = NULL;
     assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
     assert_code(lock(two, PF_CACHE_SHARED, 0), PF_E_BUSY, &err);
+    assert_contains(err.text, LOCK_FILE);
     close(fd);
     assert_ok(lock(two, PF_CACHE_SHARED, 0), &err);
+}
+
+/* Nobody waits for a build in another cache folder; the template still does for each of them. */
+static void is_a_cache_folders_own(void **state)
+{
+    (void)state;
+    struct pf_cache *elsewhere;
+    char path[96];
+    snprintf(path, sizeof path, "%s/elsewhere", temp.path);
+    assert_ok(pf_cache_open(path, "8.x", "x86_64", &elsewhere, &err), &err);
+    assert_ok(lock(one, PF_CACHE_EXCLUSIVE, 0), &err);
+    assert_ok(lock(elsewhere, PF_CACHE_EXCLUSIVE, 0), &err);
+    int fd = open(LOCK_FILE, O_RDWR | O_CLOEXEC);
+    pf_cache_unlock(one);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
+    pf_cache_unlock(elsewhere);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    close(fd);
+    pf_cache_close(elsewhere);
+}
+
+static void take_all(struct pf_cache *cache)
+{
+    struct pf_cache_wait wait = {.events = log_.events};
+    assert_ok(pf_cache_lock_builder(cache, &wait, &err), &err);
+    assert_ok(lock(cache, PF_CACHE_SHARED, 0), &err);
+    assert_ok(pf_cache_lock_names(cache, PF_CACHE_SHARED, &wait, &err), &err);
+}
+
+/* Whoever can open a lock file can hold us up: those that were made wide, and another's. */
+static void nobody_else_can_hold_a_lock(void **state)
+{
+    (void)state;
+    const char *const names[] = {".plamo-fast.lock", one->builder_lock, one->names_lock};
+    for (int foreign = 0; foreign < 2; foreign++) {
+        int held[3];
+        unlink(LOCK_FILE);
+        put_bytes(AT_FDCWD, LOCK_FILE, "", 0, 0644);
+        for (size_t i = 0; i < 3; i++) {
+            put_bytes(temp.fd, names[i], "", 0, 0666);
+            if (foreign)
+                assert_int_equal(fchownat(temp.fd, names[i], 4242, 4242, 0), 0);
+            held[i] = openat(temp.fd, names[i], O_RDONLY | O_CLOEXEC);
+            if (foreign)
+                assert_int_equal(flock(held[i], LOCK_EX | LOCK_NB), 0);
+        }
+        take_all(one);
+        assert_int_equal(stat_of(AT_FDCWD, LOCK_FILE).st_mode & 07777, 0600);
+        for (size_t i = 0; i < 3; i++) {
+            assert_int_equal(stat_of(temp.fd, names[i]).st_mode & 07777, 0600);
+            assert_int_equal(stat_of(temp.fd, names[i]).st_uid, 0);
+            close(held[i]);
+        }
+        pf_cache_close(one);
+        assert_ok(pf_cache_open(temp.path, "8.x", "x86_64", &one, &err), &err);
+    }
+}
+
+/* The folder above is everybody's to write to. */
+static void refuses_another_users_lock_folder(void **state)
+{
+    (void)state;
+    for (int open_to_all = 0; open_to_all < 2; open_to_all++) {
+        assert_int_equal(rename("/var/lock/subsys", "/var/lock/aside"), 0);
+        put_folder(AT_FDCWD, "/var/lock/subsys", open_to_all ? 0777 : 0755);
+        if (!open_to_all)
+            assert_int_equal(chown("/var/lock/subsys", 4242, 4242), 0);
+        int status = lock(one, PF_CACHE_SHARED, 0);
+        rmdir("/var/lock/subsys");
+        assert_int_equal(rename("/var/lock/aside", "/var/lock/subsys"), 0);
+        assert_int_equal(status, PF_E_PERMISSION);
+        assert_contains(err.text, "/var/lock/subsys");
+    }
 }
 
 static double seconds(void)
@@ -232,6 +306,9 @@ static const struct CMUnitTest tests[] = {
     test(excludes_others),
     test(is_shared_and_converted),
     test(is_the_templates),
+    test(is_a_cache_folders_own),
+    test(nobody_else_can_hold_a_lock),
+    test(refuses_another_users_lock_folder),
     test(waits_as_long_as_it_may),
     test(gets_it_when_it_is_let_go),
     test(stops_waiting_when_cancelled),
