@@ -218,6 +218,48 @@ static int count_data(void *ctx, const void *data, size_t length, off_t offset)
     return 0;
 }
 
+/* install/doinst.sh and install/slack-* are reserved for the package system: they go to memory. */
+static bool is_control(const char *path)
+{
+    static const char folder[] = "install/";
+    if (strncmp(path, folder, sizeof folder - 1) != 0)
+        return false;
+    const char *name = path + sizeof folder - 1;
+    return strcmp(name, "doinst.sh") == 0 ||
+           (strncmp(name, "slack-", 6) == 0 && !strchr(name, '/'));
+}
+
+/* 1: the member is a hard link to its own name, which the package brought before, so that all is
+   there already. GNU tar writes such where it is given a folder and then what is in it, and readers
+   take it for nothing. Else 0, or a code. */
+static int is_there_already(struct stage *s, struct archive_entry *entry, const char *path,
+                            const char *member)
+{
+    const char *target = archive_entry_hardlink(entry);
+    struct pf_members *members = &s->out->members;
+    uint32_t node = PF_NODE_ROOT;
+    if (!target)
+        return 0;
+    pf_auto_free char *own = malloc(strlen(target) + 1);
+    if (!own)
+        return pf_error_memory(s->err);
+    if (pf_members_normalise(target, s->limits->depth, own, NULL) || strcmp(own, path) != 0)
+        return 0;
+    for (const char *p = path; *p && node != PF_NODE_NONE; p += *p == '/') {
+        size_t length = strcspn(p, "/");
+        node = pf_members_child(members, node, p, length);
+        p += length;
+    }
+    bool file = node != PF_NODE_NONE && !S_ISDIR(members->nodes[node].mode);
+    if (!file && !(is_control(path) && pf_staged_control(s->out, strchr(path, '/') + 1)))
+        return 0;
+    size_t carried = 0;
+    int failed = read_data(s, member, count_data, &carried, -1);
+    if (failed)
+        return failed;
+    return carried ? refuse(s, member, "a hard link that carries data") : 1;
+}
+
 /* A hard link: to a regular file, link or special file that the same archive gave before. */
 static int stage_hardlink(struct stage *s, uint32_t index, const char *name, const char *member,
                           const char *target)
@@ -255,17 +297,6 @@ static int keep_block(void *ctx, const void *data, size_t length, off_t offset)
 {
     memcpy((char *)ctx + offset, data, length);
     return 0;
-}
-
-/* install/doinst.sh and install/slack-* are reserved for the package system: they go to memory. */
-static bool is_control(const char *path)
-{
-    static const char folder[] = "install/";
-    if (strncmp(path, folder, sizeof folder - 1) != 0)
-        return false;
-    const char *name = path + sizeof folder - 1;
-    return strcmp(name, "doinst.sh") == 0 ||
-           (strncmp(name, "slack-", 6) == 0 && !strchr(name, '/'));
 }
 
 static int keep_control(struct stage *s, const char *name, struct archive_entry *entry,
@@ -405,6 +436,9 @@ static int stage_member(struct stage *s, struct archive_entry *entry)
         return stage_folder(s, path, entry, stored);
     if (strcmp(path, "install") == 0)
         return refuse(s, stored, "the package system's folder is not a folder");
+    int there = is_there_already(s, entry, path, stored);
+    if (there)
+        return there > 0 ? 0 : there;
     if (is_control(path))
         return keep_control(s, strchr(path, '/') + 1, entry, stored);
     return stage_file(s, path, entry, stored);

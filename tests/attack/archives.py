@@ -180,7 +180,8 @@ class Links(AttackTest):
         self.refused_tar(hardlink("h", "missing") + END, "member h")
         self.refused_tar(hardlink("h", "later") + file("later", "x") + END, "member h")
         self.refused_tar(hardlink("h", "") + END, "h")
-        self.refused_tar(file("h", "x") + hardlink("h", "h") + END, "member h")
+        self.refused_tar(hardlink("h", "h") + END, "member h")
+        self.refused_tar(folder("h") + hardlink("h", "h") + END, "member h")
         self.refused_tar(hardlink("usr/share/aaa2", "usr/share/aaa") + END, "usr/share/aaa2")
         self.refused_tar(folder("d") + hardlink("h", "d") + END, "member h")
 

@@ -123,6 +123,9 @@ def check_tree(report, root):
     holds("etc/special/closed", mode=0)
     holds("usr/share/oldtimes/1974", mtime_ns=142_128_000 * 10**9)
     holds("usr/share/reallinks/relative", kind="link", target=b"target")
+    holds("usr/share/selflinks/file", mode=0o2711, gid=22, size=len("once\n"))
+    holds("usr/share/selflinks/link", kind="link", target=b"file")
+    holds("usr/share/selflinks/script", size=len("ran\n"))
     holds("usr/share/reallinks/zz-hard",
           hard_links=(b"usr/share/reallinks/target", b"usr/share/reallinks/zz-hard"))
     # Overlaps: the last one wins, whole.

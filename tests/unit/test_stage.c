@@ -244,6 +244,36 @@ static void links_hard(void **state)
     assert_int_equal(stat_of(staged->dir_fd, "m").st_ino, stat_of(staged->dir_fd, "l").st_ino);
 }
 
+/* GNU tar writes them where it is given a folder, and then what is in it. */
+static void takes_hard_links_to_themselves(void **state)
+{
+    (void)state;
+    stage((struct tar_member[]){
+        {.name = "./a", .data = "x", .mode = 02711, .gid = 22},
+        {.name = "b", .type = '1', .link = "a"},
+        {.name = "l", .type = '2', .link = "a"},
+        {.name = "dev/null", .type = '3', .mode = 0666, .device_major = 1, .device_minor = 3},
+        {.name = "install/doinst.sh", .data = "echo"},
+        {.name = "a", .type = '1', .link = "./a", .mode = 0600, .gid = 23},
+        {.name = "b", .type = '1', .link = "a"},
+        {.name = "a", .type = '1', .link = "b"},
+        {.name = "l", .type = '1', .link = "l"},
+        {.name = "dev/null", .type = '1', .link = "dev/null"},
+        {.name = "./install/doinst.sh", .type = '1', .link = "install/doinst.sh"},
+        {0}});
+    struct stat a = stat_of(staged->dir_fd, "a");
+    assert_file(staged->dir_fd, "a", "x");
+    assert_int_equal(a.st_mode, S_IFREG | 02711);
+    assert_int_equal(a.st_gid, 22);
+    assert_int_equal(a.st_nlink, 2);
+    assert_int_equal(a.st_ino, stat_of(staged->dir_fd, "b").st_ino);
+    assert_link(staged->dir_fd, "l", "a");
+    assert_true(S_ISCHR(stat_of(staged->dir_fd, "dev/null").st_mode));
+    assert_string_equal(pf_staged_control(staged, "doinst.sh")->data, "echo");
+    check_list("./a\nb\nl\ndev/null\ninstall/doinst.sh\na\nb\na\nl\ndev/null\n"
+               "./install/doinst.sh\n");
+}
+
 /* An old GNU sparse member: data at 4096 and at 1 MiB, 2 MiB in all. */
 static void keeps_holes(void **state)
 {
@@ -360,6 +390,7 @@ static const struct CMUnitTest tests[] = {
     test(lists_names_as_the_release_does),
     test(the_last_of_two_members_counts),
     test(links_hard),
+    test(takes_hard_links_to_themselves),
     test(keeps_holes),
     test(keeps_control_files_in_memory),
     test(tells_the_memory_that_it_takes),

@@ -119,7 +119,11 @@ static void refuses_hard_links_to_what_it_did_not_bring(void **state)
     REFUSED({.name = "d/f", .data = "1"}, {.name = "l", .type = '2', .link = "d"},
             {.name = "h", .type = '1', .link = "l/f"});
     REFUSED({.name = "h", .type = '1', .link = "later"}, {.name = "later", .data = "1"});
-    REFUSED({.name = "h", .data = "1"}, {.name = "h", .type = '1', .link = "h"});
+    REFUSED({.name = "h", .type = '1', .link = "h"});
+    REFUSED({.name = "d/", .type = '5'}, {.name = "d", .type = '1', .link = "d"});
+    REFUSED({.name = "d/x", .data = "1"}, {.name = "d", .type = '1', .link = "d"});
+    REFUSED({.name = "f", .data = "1"}, {.name = "f", .type = '1', .link = "f", .data = "more"});
+    REFUSED({.name = "install/doinst.sh", .type = '1', .link = "install/doinst.sh"});
     REFUSED({.name = "f", .data = "1"}, {.name = "h", .type = '1', .link = "f", .data = "more"});
     REFUSED({.name = "install/doinst.sh", .data = "1"},
             {.name = "h", .type = '1', .link = "install/doinst.sh"});
