@@ -18,7 +18,8 @@
 #define IN_SIZE  (128 * 1024)
 #define OUT_SIZE (256 * 1024)
 
-/* Each frame takes time, also one of nothing; some programs write one such at the end. */
+/* Each frame takes time, also one of nothing; some programs write one such at the end, and pzstd
+   one in front of each that has something. */
 #define MAX_EMPTY_FRAMES 1000
 
 /* The four libraries behind one interface. `step` moves data from in to out; it returns 0 with
@@ -51,10 +52,10 @@ struct pf_decode {
     uint64_t in_total, out_total;
     uint64_t frame_start; /* of what has been decoded */
     int64_t waited_ns;
-    unsigned empty_frames;
-    bool in_eof;      /* the file has been read to its end */
-    bool frame_ended; /* at a boundary: the file may end here */
-    bool trailing;    /* only zero bytes may follow */
+    unsigned empty_frames; /* more of them than of others */
+    bool in_eof;           /* the file has been read to its end */
+    bool frame_ended;      /* at a boundary: the file may end here */
+    bool trailing;         /* only zero bytes may follow */
 };
 
 static int corrupt(struct pf_decode *d, struct pf_error *err, const char *why)
@@ -301,6 +302,15 @@ static int refill(struct pf_decode *d, struct pf_error *err)
     return 0;
 }
 
+/* A zstd file may begin with a frame that a decoder passes over; pzstd writes such. Their magic
+   numbers are 0x184D2A50 to 0x184D2A5F (RFC 8878, 3.1.2). */
+static bool begins_with_skippable(const struct pf_decode *d)
+{
+    static const unsigned char rest[] = {0x2a, 0x4d, 0x18};
+    return d->codec == &codecs[PF_FORMAT_ZSTD] && (d->in[0] & 0xf0) == 0x50 &&
+           memcmp(d->in + 1, rest, sizeof rest) == 0;
+}
+
 /* Fills the first buffer to the magic's length at least. */
 static int check_magic(struct pf_decode *d, struct pf_error *err)
 {
@@ -312,7 +322,7 @@ static int check_magic(struct pf_decode *d, struct pf_error *err)
     if (d->in_end == 0)
         return pf_error_set(err, PF_E_CORRUPT, "the file is empty");
     if (d->in_end < d->codec->magic_length ||
-        memcmp(d->in, d->codec->magic, d->codec->magic_length) != 0)
+        (memcmp(d->in, d->codec->magic, d->codec->magic_length) != 0 && !begins_with_skippable(d)))
         return pf_error_set(err, PF_E_CORRUPT, "the file is not %s data, as its suffix says",
                             d->codec->name);
     return 0;
@@ -395,7 +405,9 @@ static int check_checksum(struct pf_decode *d, struct pf_error *err)
 static int next_frame(struct pf_decode *d, struct pf_error *err)
 {
     uint64_t here = d->out_total + d->out_end;
-    if (here == d->frame_start && ++d->empty_frames > MAX_EMPTY_FRAMES)
+    if (here > d->frame_start)
+        d->empty_frames -= d->empty_frames > 0;
+    else if (++d->empty_frames > MAX_EMPTY_FRAMES)
         return pf_error_set(err, PF_E_LIMIT, "it has more than %d frames of nothing",
                             MAX_EMPTY_FRAMES);
     d->frame_start = here;

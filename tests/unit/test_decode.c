@@ -148,6 +148,52 @@ static void refuses_frames_of_nothing_without_end(void **state)
     }
 }
 
+static void add_skippable(struct buffer *packed, unsigned char number, uint8_t length)
+{
+    const unsigned char head[] = {0x50 | number, 0x2a, 0x4d, 0x18, length, 0, 0, 0};
+    buffer_add(packed, head, sizeof head);
+    for (uint8_t i = 0; i < length; i++)
+        buffer_add(packed, "\x28", 1);
+}
+
+/* pzstd writes one in front of each frame, also where there are many. */
+static void passes_over_skippable_frames(void **state)
+{
+    (void)state;
+    struct buffer packed = {0}, text = {0};
+    for (unsigned char number = 0; number < 16; number++) {
+        packed.length = 0;
+        add_skippable(&packed, number, number * 3);
+        compress_to(PF_FORMAT_ZSTD, "text", 4, &packed);
+        expect_same(PF_FORMAT_ZSTD, &packed, "text", 4);
+        add_skippable(&packed, number, 4);
+        expect_same(PF_FORMAT_ZSTD, &packed, "text", 4);
+        packed.length--;
+        expect_code(PF_FORMAT_ZSTD, &packed, PF_E_CORRUPT);
+    }
+    packed.length = 0;
+    for (int i = 0; i < 1500; i++) {
+        add_skippable(&packed, 0, 4);
+        compress_to(PF_FORMAT_ZSTD, "text", 4, &packed);
+        buffer_add(&text, "text", 4);
+    }
+    expect_same(PF_FORMAT_ZSTD, &packed, text.data, text.length);
+    packed.length = 0;
+    add_skippable(&packed, 0, 200);
+    for (packed.length = 3; packed.length > 0; packed.length--)
+        expect_code(PF_FORMAT_ZSTD, &packed, PF_E_CORRUPT);
+    EACH_FORMAT(f)
+    {
+        packed.length = 0;
+        add_skippable(&packed, 0, 4);
+        compress_to(f, "text", 4, &packed);
+        if (f != PF_FORMAT_ZSTD)
+            expect_code(f, &packed, PF_E_CORRUPT);
+    }
+    buffer_end(&packed);
+    buffer_end(&text);
+}
+
 static void decodes_xz_of_several_blocks_and_threads(void **state)
 {
     (void)state;
@@ -548,6 +594,7 @@ static const struct CMUnitTest tests[] = {
     test(decodes_each_format),
     test(decodes_several_frames),
     test(refuses_frames_of_nothing_without_end),
+    test(passes_over_skippable_frames),
     test(decodes_xz_of_several_blocks_and_threads),
     test(refuses_every_cut),
     test(no_flipped_bit_changes_the_output),
