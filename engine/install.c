@@ -382,6 +382,9 @@ static int install_package(struct pf_install *install, const struct pf_staging_p
     if (!failed)
         clean_install_folder(install);
     free_script(&script);
+    if (staged->short_end)
+        pf_events_text(events, PF_EVENT_WARNING, staged->name.stem,
+                       "its tar ends with one block of zeros instead of two: taken as whole");
     if (staged->skipped_devices)
         pf_events_text(install->settings.events, PF_EVENT_WARNING, staged->name.stem,
                        "%u device nodes left out: this user may not make any",

@@ -280,8 +280,7 @@ static int read_package(struct reading *r, int fd, enum pf_format format,
     struct archive_entry *member;
     memcpy(sha256.hex, entry->sha256, sizeof sha256.hex);
     limits.checksum = sha256.hex[0] ? &sha256 : NULL;
-    int status =
-        pf_tarread_new(fd, format, &limits, r->check->names, r->check->stop, &r->tar, r->err);
+    int status = pf_tarread_new(fd, format, &limits, r->check->stop, &r->tar, r->err);
     if (status)
         return status;
     while ((status = pf_tarread_next(r->tar, &member, r->err)) > 0) {

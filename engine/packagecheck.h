@@ -16,7 +16,6 @@
 struct pf_packagecheck {
     int folder_fd;                        /* where the package files are */
     const struct pf_stage_limits *limits; /* `decode`, `members`, `depth`, `sparse_free` */
-    locale_t names;                       /* see pf_tarread_locale */
     int root_fd;                          /* -1: there is no root */
     const struct pf_ownership *ownership; /* of that root */
     const atomic_bool *stop;

@@ -325,7 +325,7 @@ static int keep_control(struct stage *s, const char *name, struct archive_entry 
     file->mode = archive_entry_perm(entry);
     file->uid = (uid_t)archive_entry_uid(entry);
     file->gid = (gid_t)archive_entry_gid(entry);
-    file->mtime = (struct timespec){archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
+    file->mtime = pf_tarread_mtime(entry);
     if (!file->name || !file->data)
         return pf_error_memory(s->err);
     return read_data(s, member, keep_block, file->data, size);
@@ -340,7 +340,7 @@ static int fill_node(struct stage *s, struct pf_node *node, struct archive_entry
     node->mode = archive_entry_mode(entry);
     node->uid = (uid_t)uid;
     node->gid = (gid_t)gid;
-    node->mtime = (struct timespec){archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
+    node->mtime = pf_tarread_mtime(entry);
     node->sequence = s->out->members.sequence;
     return 0;
 }
@@ -506,14 +506,15 @@ static int run_stage(struct stage *s, int fd)
 {
     int failed = pf_members_init(&s->out->members, s->err);
     if (!failed)
-        failed = pf_tarread_new(fd, s->out->name.format, &s->limits->decode, s->limits->names,
-                                s->limits->cancel, &s->tar, s->err);
+        failed = pf_tarread_new(fd, s->out->name.format, &s->limits->decode, s->limits->cancel,
+                                &s->tar, s->err);
     if (!failed)
         failed = stage_members(s);
     if (!failed)
         failed = finish_folders(s);
     if (!failed) {
         s->out->unpacked_bytes = pf_tarread_bytes(s->tar);
+        s->out->short_end = pf_tarread_short_end(s->tar);
         s->out->decode_ns = pf_tarread_decode_ns(s->tar);
         pf_tarread_digest(s->tar, s->out->digest);
     }

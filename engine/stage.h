@@ -11,7 +11,6 @@
 #include "pkgname.h"
 #include "record.h"
 
-#include <locale.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,7 +25,6 @@ struct pf_stage_limits {
     uint64_t sparse_free; /* a file of more bytes than were stored may be this much larger */
     bool inherits;        /* see pf_fs_inherits, of the folder that the packages are staged in */
     enum pf_record_names listed; /* how the file list has the names of members */
-    locale_t names;              /* see pf_tarread_locale; 0: one is made for each package */
     const atomic_bool *cancel;   /* may be NULL; set: staging stops with PF_E_CANCELLED */
 };
 
@@ -60,6 +58,7 @@ struct pf_staged {
     uint64_t packed_bytes;    /* of the package file */
     uint64_t unpacked_bytes;  /* of the tar inside */
     int64_t decode_ns;        /* spent in the decoder */
+    bool short_end;           /* the tar ends with one block of zeros instead of two */
     uint32_t skipped_devices; /* device nodes that this process may not make (user namespace) */
     char digest[PF_DIGEST_TEXT_SIZE]; /* of the package file */
 };

@@ -5,7 +5,6 @@
 #include "fs.h"
 #include "partfile.h"
 #include "pkgname.h"
-#include "tarread.h"
 #include "workers.h"
 
 #include <errno.h>
@@ -255,7 +254,6 @@ int pf_staging_new(const struct pf_staging_settings *settings, struct pf_staging
     struct pf_stage_limits *limits = &staging->settings.limits;
     staging->stage_fd = openat(settings->work_fd, "stage", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     limits->cancel = settings->stop;
-    limits->names = pf_tarread_locale();
     limits->inherits = staging->stage_fd >= 0 && pf_fs_inherits(staging->stage_fd) != 0;
     int failed = staging->stage_fd < 0 ? pf_error_errno(err, "opening the work folder") : 0;
     if (!failed)
@@ -385,7 +383,5 @@ void pf_staging_free(struct pf_staging *staging)
     pthread_cond_destroy(&staging->file_cond);
     pthread_mutex_destroy(&staging->mutex);
     pf_close_at(&staging->stage_fd);
-    if (staging->settings.limits.names != (locale_t)0)
-        freelocale(staging->settings.limits.names);
     free(staging);
 }

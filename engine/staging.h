@@ -20,7 +20,7 @@ struct pf_staging_settings {
     int folder_fd;                 /* where the files are */
     int work_fd;                   /* has "stage" */
     unsigned jobs;                 /* worker threads; 0: the thread that takes them does it all */
-    struct pf_stage_limits limits; /* of each package; cancel, names and inherits are filled in */
+    struct pf_stage_limits limits; /* of each package; cancel and inherits are filled in */
     struct pf_events *events;
     const atomic_bool *stop; /* set by anybody: everything ends soon */
 };

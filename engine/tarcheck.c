@@ -11,7 +11,7 @@
 #define MAX_EXTENDED (1u << 20)
 #define MAX_SIZE     (INT64_C(1) << 40)
 #define MAX_ID       (INT64_C(0xfffffffe))
-/* No file system here keeps times of the year 2514. */
+/* No file system here keeps times of the year 2514, nor of 1425. */
 #define MAX_TIME (INT64_C(1) << 34)
 /* Blocks of one map of holes, with 21 pieces each. */
 #define MAX_SPARSE_BLOCKS 4096u
@@ -60,6 +60,17 @@ static bool in_range(int64_t value, int64_t most)
     return value >= 0 && value <= most;
 }
 
+/* A time, which GNU's binary numbers may put before 1970: two's complement. */
+static bool is_time(const unsigned char *p, size_t width)
+{
+    if (*p != 0xff)
+        return in_range(field(p, width), MAX_TIME);
+    int64_t value = -1;
+    for (size_t i = 1; i < width && value >= -MAX_TIME; i++)
+        value = value * 256 + p[i];
+    return value >= -MAX_TIME;
+}
+
 /* Reads a decimal number up to `end`. -1: it is none, or too large. */
 static int64_t decimal(const char *p, const char *end)
 {
@@ -72,9 +83,13 @@ static int64_t decimal(const char *p, const char *end)
     return value;
 }
 
-/* A time may have a fraction. */
+/* Of a time, which may be before 1970 and have a fraction: how far from 1970 it is. */
 static int64_t seconds(const char *p, const char *end)
 {
+    if (p == end)
+        return -1;
+    if (*p == '-')
+        p++;
     const char *point = memchr(p, '.', (size_t)(end - p));
     for (const char *digit = point ? point + 1 : end; digit < end; digit++) {
         if (*digit < '0' || *digit > '9')
@@ -244,19 +259,23 @@ static int take_header(struct pf_tarcheck *c, struct pf_error *err)
     const unsigned char *b = c->block;
     int64_t size = field(b + 124, 12);
     unsigned sum = 0;
-    for (size_t i = 0; i < BLOCK; i++)
-        sum += i >= 148 && i < 156 ? ' ' : b[i];
+    int old_sum = 0; /* some old tars took the bytes for signed */
+    for (size_t i = 0; i < BLOCK; i++) {
+        unsigned char byte = i >= 148 && i < 156 ? ' ' : b[i];
+        sum += byte;
+        old_sum += (signed char)byte;
+    }
     if (sum == 8 * ' ') {
         c->ended = true;
         return 0;
     }
-    if (field(b + 148, 8) != (int64_t)sum)
+    if (field(b + 148, 8) != sum && field(b + 148, 8) != old_sum)
         return refuse(c, err, "its header's checksum does not match");
     if (!in_range(size, MAX_SIZE))
         return refuse(c, err, "a size that is negative or out of range");
     if (!in_range(field(b + 108, 8), MAX_ID) || !in_range(field(b + 116, 8), MAX_ID))
         return refuse(c, err, "an owner that no system has");
-    if (!in_range(field(b + 136, 12), MAX_TIME))
+    if (!is_time(b + 136, 12))
         return refuse(c, err, "a time that no system has");
     char type = (char)b[156];
     if (type == '\0' || strchr("01234567S", type))

@@ -7,8 +7,10 @@
 
 #include <archive.h>
 #include <errno.h>
+#include <locale.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TAR_BLOCK 512
 
@@ -27,15 +29,14 @@ struct pf_tarread {
     int64_t decode_ns;
     int64_t header_limit; /* of fed_total, while a header is looked for; 0: there is none */
     struct pf_tarcheck check;
+    bool short_end;   /* one block of zeros instead of two */
     int64_t data_end; /* where the last member's header or data ended */
-    locale_t own;     /* 0: it is the caller's */
-    locale_t before;  /* of this thread; 0: it was not changed */
+    locale_t plain;   /* the C locale */
+    locale_t callers; /* this thread's own, while it is in the C locale; else 0 */
 };
 
-static la_ssize_t feed(struct archive *archive, void *ctx, const void **data)
+static la_ssize_t feed_piece(struct pf_tarread *tar, const void **data)
 {
-    (void)archive;
-    struct pf_tarread *tar = ctx;
     size_t length;
     if (tar->cancel && atomic_load(tar->cancel)) {
         pf_error_set(&tar->failure, PF_E_CANCELLED, "stopped");
@@ -57,6 +58,19 @@ static la_ssize_t feed(struct archive *archive, void *ctx, const void **data)
     tar->fed_length = length;
     tar->fed_total += (int64_t)length;
     return (la_ssize_t)length;
+}
+
+static la_ssize_t feed(struct archive *archive, void *ctx, const void **data)
+{
+    (void)archive;
+    struct pf_tarread *tar = ctx;
+    /* Errors are told in the caller's language and encoding. */
+    if (tar->callers != (locale_t)0)
+        uselocale(tar->callers);
+    la_ssize_t length = feed_piece(tar, data);
+    if (tar->callers != (locale_t)0)
+        uselocale(tar->plain);
+    return length;
 }
 
 static int archive_failure(struct pf_tarread *tar, struct pf_error *err)
@@ -90,30 +104,18 @@ static int open_archive(struct pf_tarread *tar, struct pf_error *err)
     return tar->entry ? 0 : pf_error_memory(err);
 }
 
-locale_t pf_tarread_locale(void)
-{
-    /* All else is the program's: errors are told in its language. */
-    locale_t own = duplocale(LC_GLOBAL_LOCALE);
-    locale_t names = own == (locale_t)0 ? own : newlocale(LC_CTYPE_MASK, "C.UTF-8", own);
-    if (names == (locale_t)0 && own != (locale_t)0)
-        freelocale(own);
-    return names;
-}
-
 int pf_tarread_new(int fd, enum pf_format format, const struct pf_decode_limits *limits,
-                   locale_t names, const atomic_bool *cancel, struct pf_tarread **out,
-                   struct pf_error *err)
+                   const atomic_bool *cancel, struct pf_tarread **out, struct pf_error *err)
 {
     struct pf_tarread *tar = calloc(1, sizeof *tar);
     if (!tar)
         return pf_error_memory(err);
     tar->cancel = cancel;
     pf_tarcheck_init(&tar->check);
-    if (names == (locale_t)0)
-        names = tar->own = pf_tarread_locale();
-    if (names != (locale_t)0)
-        tar->before = uselocale(names);
-    int failed = pf_decode_new(fd, format, limits, &tar->decode, err);
+    tar->plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    int failed = tar->plain == (locale_t)0 ? pf_error_memory(err) : 0;
+    if (!failed)
+        failed = pf_decode_new(fd, format, limits, &tar->decode, err);
     if (!failed)
         failed = open_archive(tar, err);
     if (failed) {
@@ -132,10 +134,8 @@ void pf_tarread_free(struct pf_tarread *tar)
     archive_read_free(tar->archive);
     pf_tarcheck_end(&tar->check);
     pf_decode_free(tar->decode);
-    if (tar->before != (locale_t)0)
-        uselocale(tar->before);
-    if (tar->own != (locale_t)0)
-        freelocale(tar->own);
+    if (tar->plain != (locale_t)0)
+        freelocale(tar->plain);
     free(tar);
 }
 
@@ -148,16 +148,20 @@ static int check_zeros(const unsigned char *data, size_t length, struct pf_error
     return 0;
 }
 
-/* tar's end is two blocks of zeros; libarchive takes the mere end of the stream for it, so count.
+/* tar's end is two blocks of zeros, or, by some programs, one; libarchive takes the mere end of the
+   stream for it, so count.
    What is behind them can only be more zeros. */
 static int check_end(struct pf_tarread *tar, struct pf_error *err)
 {
     int64_t padded = (tar->data_end + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
     int64_t consumed = archive_filter_bytes(tar->archive, 0);
     int64_t left = tar->fed_total - consumed; /* in the last piece */
-    if (consumed < padded + 2 * TAR_BLOCK)
+    if (consumed < padded + TAR_BLOCK)
         return pf_error_set(err, PF_E_CORRUPT,
-                            "the tar inside ends without its end-of-archive blocks");
+                            "the tar inside ends without its end-of-archive blocks, so it was cut "
+                            "off; fetch it again or from another mirror (--mirror), or pack it "
+                            "anew with tar");
+    tar->short_end = consumed < padded + 2 * TAR_BLOCK;
     if (left < 0 || (uint64_t)left > tar->fed_length)
         return pf_error_set(err, PF_E_CORRUPT, "the end of the tar inside is out of place");
     const void *data = left ? tar->fed + tar->fed_length - left : NULL;
@@ -171,10 +175,23 @@ static int check_end(struct pf_tarread *tar, struct pf_error *err)
     return failed;
 }
 
+/* libarchive converts the names of PAX headers from UTF-8 to the locale's encoding, and normalises
+   them on the way. What it cannot convert it keeps as it is, with a warning: in the C locale that
+   is every name that is not ASCII, so that none is changed, whatever the user's locale is. */
+static int read_header(struct pf_tarread *tar)
+{
+    tar->callers = uselocale(tar->plain);
+    int status = archive_read_next_header2(tar->archive, tar->entry);
+    uselocale(tar->callers);
+    tar->callers = (locale_t)0;
+    const char *why = status == ARCHIVE_WARN ? archive_error_string(tar->archive) : NULL;
+    return why && strstr(why, "can't be converted from UTF-8") ? ARCHIVE_OK : status;
+}
+
 int pf_tarread_next(struct pf_tarread *tar, struct archive_entry **entry, struct pf_error *err)
 {
     tar->header_limit = tar->fed_total + MAX_HEADER_BYTES;
-    int status = archive_read_next_header2(tar->archive, tar->entry);
+    int status = read_header(tar);
     *entry = tar->entry;
     tar->header_limit = 0;
     if (status == ARCHIVE_EOF)
@@ -223,6 +240,20 @@ uint64_t pf_tarread_bytes(const struct pf_tarread *tar)
 int64_t pf_tarread_decode_ns(const struct pf_tarread *tar)
 {
     return tar->decode_ns;
+}
+
+bool pf_tarread_short_end(const struct pf_tarread *tar)
+{
+    return tar->short_end;
+}
+
+struct timespec pf_tarread_mtime(struct archive_entry *entry)
+{
+    struct timespec time = {archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
+    /* "-5.25" is 5.25 s before 1970; libarchive gives its parts as they stand. */
+    if (time.tv_sec < 0 && time.tv_nsec > 0)
+        time = (struct timespec){time.tv_sec - 1, 1000000000 - time.tv_nsec};
+    return time;
 }
 
 void pf_tarread_digest(const struct pf_tarread *tar, char text[PF_DIGEST_TEXT_SIZE])

@@ -8,28 +8,21 @@
 #include "pkgname.h"
 
 #include <archive_entry.h>
-#include <locale.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/types.h>
+#include <time.h>
 
-/* Used on one thread, from new to free: meanwhile that thread has a UTF-8 locale, so that the UTF-8
-   names of PAX headers are the same whatever the user's locale is. */
+/* Names, link targets and owners are the archive's bytes, whatever the locale is. */
 struct pf_tarread;
 
-/* The locale to give to pf_tarread_new, for many archives; freelocale ends it. 0 where there is
- * none. */
-locale_t pf_tarread_locale(void);
-
-/* fd is not owned. names is pf_tarread_locale's; 0: one is made and
-   ended. cancel may be
-   NULL; set: reading ends with PF_E_CANCELLED. */
+/* fd is not owned. cancel may be NULL; set: reading ends with PF_E_CANCELLED. */
 int pf_tarread_new(int fd, enum pf_format format, const struct pf_decode_limits *limits,
-                   locale_t names, const atomic_bool *cancel, struct pf_tarread **out,
-                   struct pf_error *err);
+                   const atomic_bool *cancel, struct pf_tarread **out, struct pf_error *err);
 void pf_tarread_free(struct pf_tarread *tar);
 
 /* 1: *entry is the next member, valid until the next call. 0: the end, and all of it is verified:
-   the container (see decode), the two end-of-archive blocks, and that only zeros follow. Else a
+   the container (see decode), an end-of-archive block, and that only zeros follow. Else a
    code. */
 int pf_tarread_next(struct pf_tarread *tar, struct archive_entry **entry, struct pf_error *err);
 
@@ -43,6 +36,12 @@ int pf_tarread_data(struct pf_tarread *tar, int64_t size, uint64_t sparse_free,
 
 /* Once the end was reached: bytes of the tar, and the digest of the compressed file. */
 uint64_t pf_tarread_bytes(const struct pf_tarread *tar);
+
+/* Once the end was reached: it is one block of zeros, where POSIX wants two. */
+bool pf_tarread_short_end(const struct pf_tarread *tar);
+
+/* A member's time, which may be before 1970. */
+struct timespec pf_tarread_mtime(struct archive_entry *entry);
 
 /* How long the decoder has worked, in nanoseconds. */
 int64_t pf_tarread_decode_ns(const struct pf_tarread *tar);

@@ -10,7 +10,6 @@
 #include "packagecheck.h"
 #include "pkgname.h"
 #include "resolve.h"
-#include "tarread.h"
 #include "treediff.h"
 #include "workers.h"
 
@@ -296,11 +295,9 @@ static int check_cache(struct run *r)
     if (noted < 0)
         return noted;
     int status = noted ? 0 : pf_cache_read(cache, &r->manifest, NULL, r->err);
-    locale_t names = pf_tarread_locale();
     r->folder_fd = fd;
     r->check = (struct pf_packagecheck){.folder_fd = fd,
                                         .limits = &r->verify->limits,
-                                        .names = names,
                                         .root_fd = r->verify->root_fd,
                                         .ownership = r->verify->ownership,
                                         .stop = r->verify->stop};
@@ -315,8 +312,6 @@ static int check_cache(struct run *r)
         status = check_packages(r);
     if (!status && noted && !r->verify->of_root)
         status = check_extras(r);
-    if (names != (locale_t)0)
-        freelocale(names);
     return status;
 }
 

@@ -102,8 +102,9 @@ class Damage(AttackTest):
         tar = file("a", noise(1500)) + file("b", noise(600)) + file("install/doinst.sh", ":\n") + END
         for suffix in SUFFIXES:
             cuts = {n: COMPRESSORS[suffix](tar[:n]) for n in range(0, len(tar), 512)}
+            # Where one of the two blocks at the end is there, all members are; some programs write no more.
             with self.subTest(suffix):
-                self.assertEqual(self.build_from_cache(cuts, suffix), set())
+                self.assertEqual(self.build_from_cache(cuts, suffix), {len(tar) - 512})
 
     def test_cut_at_frame_ends(self):
         """cut … at frame ends (R): every frame that is there is whole"""
@@ -111,7 +112,7 @@ class Damage(AttackTest):
         for suffix in SUFFIXES:
             frames = [COMPRESSORS[suffix](tar[i:i + 512]) for i in range(0, len(tar), 512)]
             with self.subTest(suffix):
-                variants = {n: b"".join(frames[:n]) for n in range(1, len(frames))}
+                variants = {n: b"".join(frames[:n]) for n in range(1, len(frames) - 1)}
                 self.assertEqual(self.build_from_cache(variants, suffix), set())
                 self.assertEqual(self.build_from_cache({0: b"".join(frames)}, suffix), {0}, "all frames are a package")
 

@@ -3,8 +3,6 @@
 
 #include "fuzz.h"
 
-#include "tarread.h"
-
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -79,10 +77,7 @@ struct package package_of(const uint8_t *data, size_t size)
     static const char *const files[] = {"a-1-x86-1.tgz", "a-1-x86-1.tbz", "a-1-x86-1.txz",
                                         "a-1-x86-1.tzst"};
     static int fd = -1;
-    static locale_t names;
     unsigned mode = fuzz_take_byte(&data, &size);
-    if (names == (locale_t)0)
-        names = pf_tarread_locale();
     if (fd < 0)
         fd = memfd_create("package", MFD_CLOEXEC);
     fuzz_require(fd >= 0 && ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0);
@@ -93,9 +88,7 @@ struct package package_of(const uint8_t *data, size_t size)
     else
         pack(fd, mended ? mended : data, length);
     free(mended);
-    return (struct package){.file = files[mode % 3 == MODE_PACKED ? mode / 3 % 4 : 0],
-                            .fd = fd,
-                            .names = names};
+    return (struct package){.file = files[mode % 3 == MODE_PACKED ? mode / 3 % 4 : 0], .fd = fd};
 }
 
 int package_stage(const struct package *package, int dir_fd, struct pf_staged **staged,
@@ -111,7 +104,6 @@ int package_stage(const struct package *package, int dir_fd, struct pf_staged **
         .depth = PACKAGE_DEPTH,
         .text_bytes = PACKAGE_TEXT_LIMIT,
         .sparse_free = PACKAGE_SPARSE_FREE,
-        .names = package->names,
     };
     *staged = NULL;
     int status = pf_stage_package(package->fd, package->file, dir_fd, &limits, staged, err);

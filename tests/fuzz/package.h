@@ -5,14 +5,12 @@
 
 #include "stage.h"
 
-#include <locale.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct package {
     const char *file; /* its name */
-    int fd;           /* kept for the next input, like names */
-    locale_t names;   /* of tarread: the cage has no files to make it of */
+    int fd;           /* kept for the next input */
 };
 
 /* The first byte chooses what the rest is: a tar that is packed here with the checksums of its

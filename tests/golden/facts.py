@@ -121,6 +121,7 @@ def check_tree(report, root):
     holds("lib/udev/devices/loop", kind="block device", gid=6, device=os.makedev(7, 300))
     holds("var/spool/special/pipe", kind="fifo", mode=0o622, uid=7)
     holds("etc/special/closed", mode=0)
+    holds("usr/share/oldtimes/tokyo", mtime_ns=-32400 * 10**9)
     holds("usr/share/oldtimes/1974", mtime_ns=142_128_000 * 10**9)
     holds("usr/share/reallinks/relative", kind="link", target=b"target")
     holds("usr/share/selflinks/file", mode=0o2711, gid=22, size=len("once\n"))

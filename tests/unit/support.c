@@ -3,7 +3,6 @@
 
 #include "event.h"
 #include "stage.h"
-#include "tarread.h"
 
 #include <bzlib.h>
 #include <dirent.h>
@@ -410,12 +409,9 @@ int stage_tar(int dir_fd, const char *file, const char *folder, const struct buf
     int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     struct pf_stage_limits own = limits ? *limits : defaults;
-    own.names = pf_tarread_locale();
     *out = NULL;
     *err = (struct pf_error){0};
     int status = pf_stage_package(fd, file, open_folder(dir_fd, folder), &own, out, err);
-    if (own.names != (locale_t)0)
-        freelocale(own.names);
     close(fd);
     return status;
 }

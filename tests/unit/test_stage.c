@@ -155,30 +155,102 @@ static void reads_long_names(void **state)
     check_list(list);
 }
 
-/* The bytes of a name are the archive's, whatever the user's locale is. */
+/* The bytes of a name are the archive's, whatever the user's locale is: UTF-8 is not brought into
+   another form, and what is none is kept. */
 static void names_do_not_depend_on_the_locale(void **state)
 {
     (void)state;
     static const char *const locales[] = {"C", "C.UTF-8", "POSIX"};
-    static const char utf8[] = "\xe6\x97\xa5\xe6\x9c\xac", eucjp[] = "\xc6\xfc\xcb\xdc";
-    tar_add_pax(&tar, "path", utf8);
-    tar_add(&tar, &(struct tar_member){.name = "x", .data = "1"});
-    tar_add(&tar, &(struct tar_member){.name = eucjp, .data = "2"});
-    tar_add_pax(&tar, "linkpath", utf8);
-    tar_add(&tar, &(struct tar_member){.name = "link", .type = '2', .link = "y"});
+    /* 日本, the same in EUC-JP, が as two characters, é likewise, K of Kelvin, an overlong "/". */
+    static const char *const names[] = {"\xe6\x97\xa5\xe6\x9c\xac",
+                                        "\xc6\xfc\xcb\xdc",
+                                        "\xe3\x81\x8b\xe3\x82\x99",
+                                        "e\xcc\x81",
+                                        "\xe2\x84\xaa",
+                                        "\xc0\xaf"};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        char hard[32], link[32], plain[32];
+        snprintf(hard, sizeof hard, "hard-%s", names[n]);
+        snprintf(link, sizeof link, "link-%s", names[n]);
+        snprintf(plain, sizeof plain, "plain-%s", names[n]);
+        tar_add_pax(&tar, "path", names[n]);
+        tar_add(&tar, &(struct tar_member){.name = "x", .data = "1"});
+        tar_add(&tar, &(struct tar_member){.name = plain, .data = "2"});
+        tar_add_pax(&tar, "linkpath", names[n]);
+        tar_add(&tar, &(struct tar_member){.name = link, .type = '2', .link = "y"});
+        tar_add_pax(&tar, "linkpath", names[n]);
+        tar_add(&tar, &(struct tar_member){.name = hard, .type = '1', .link = "y"});
+        tar_add_pax(&tar, "uname", names[n]);
+        tar_add(&tar, &(struct tar_member){.name = "owned", .data = "3"});
+        tar_add_pax(&tar, "gname", names[n]);
+        tar_add(&tar, &(struct tar_member){.name = "owned", .data = "3"});
+    }
     tar_end(&tar);
     for (size_t i = 0; i < 3; i++) {
         char folder[8];
         snprintf(folder, sizeof folder, "s%zu", i);
         assert_non_null(setlocale(LC_ALL, locales[i]));
         assert_ok(stage_tar(temp.fd, FILE_NAME, folder, &tar, NULL, &staged, &err), &err);
-        assert_file(staged->dir_fd, utf8, "1");
-        assert_file(staged->dir_fd, eucjp, "2");
-        assert_link(staged->dir_fd, "link", utf8);
+        for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+            char name[32];
+            assert_file(staged->dir_fd, names[n], "1");
+            snprintf(name, sizeof name, "hard-%s", names[n]);
+            assert_file(staged->dir_fd, name, "1");
+            snprintf(name, sizeof name, "link-%s", names[n]);
+            assert_link(staged->dir_fd, name, names[n]);
+            snprintf(name, sizeof name, "plain-%s", names[n]);
+            assert_file(staged->dir_fd, name, "2");
+        }
+        assert_true(uselocale((locale_t)0) == LC_GLOBAL_LOCALE);
         pf_staged_free(staged);
         staged = NULL;
     }
     setlocale(LC_ALL, "C");
+}
+
+static void keeps_times_before_1970(void **state)
+{
+    (void)state;
+    static const char tokyo[12] = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x81\x70";
+    tar_add(&tar, &(struct tar_member){.name = "binary", .data = "1"});
+    memcpy(tar.data + 136, tokyo, sizeof tokyo);
+    tar_checksum(tar.data);
+    tar_add_pax(&tar, "mtime", "-32400.25");
+    tar_add(&tar, &(struct tar_member){.name = "pax", .data = "2"});
+    tar_add_pax(&tar, "mtime", "-1");
+    tar_add(&tar, &(struct tar_member){.name = "link", .type = '2', .link = "x"});
+    tar_end(&tar);
+    stage(NULL);
+    assert_int_equal(stat_of(staged->dir_fd, "binary").st_mtim.tv_sec, -32400);
+    assert_int_equal(stat_of(staged->dir_fd, "pax").st_mtim.tv_sec, -32401);
+    assert_int_equal(stat_of(staged->dir_fd, "pax").st_mtim.tv_nsec, 750000000);
+    assert_int_equal(stat_of(staged->dir_fd, "link").st_mtim.tv_sec, -1);
+}
+
+/* As old tars summed them, and ended. */
+static void takes_what_old_tars_wrote(void **state)
+{
+    (void)state;
+    int sum = 0;
+    tar_add(&tar, &(struct tar_member){.name = "\xc6\xfc", .data = "1"});
+    memset(tar.data + 148, ' ', 8);
+    for (size_t i = 0; i < 512; i++)
+        sum += (signed char)tar.data[i];
+    snprintf((char *)tar.data + 148, 8, "%06o", (unsigned)sum);
+    size_t members = tar.length;
+    tar_end(&tar);
+    stage(NULL);
+    assert_false(staged->short_end);
+    pf_staged_free(staged);
+    tar.length = members + 512;
+    assert_ok(stage_tar(temp.fd, FILE_NAME, "one", &tar, NULL, &staged, &err), &err);
+    assert_true(staged->short_end);
+    assert_file(staged->dir_fd, "\xc6\xfc", "1");
+    pf_staged_free(staged);
+    tar.length = members;
+    assert_code(stage_tar(temp.fd, FILE_NAME, "none", &tar, NULL, &staged, &err), PF_E_CORRUPT,
+                &err);
+    assert_contains(err.text, "end-of-archive");
 }
 
 /* As the tar of each release prints them: facts 3.4. */
@@ -391,6 +463,8 @@ static const struct CMUnitTest tests[] = {
     test(the_last_of_two_members_counts),
     test(links_hard),
     test(takes_hard_links_to_themselves),
+    test(keeps_times_before_1970),
+    test(takes_what_old_tars_wrote),
     test(keeps_holes),
     test(keeps_control_files_in_memory),
     test(tells_the_memory_that_it_takes),

@@ -97,22 +97,64 @@ static void wants_numbers_in_range(void **state)
         {SIZE, 12, "0000000001x"},
         {UID, 8, "\xff\xff\xff\xff\xff\xff\xff\xff"},
         {UID, 8, "\x80\x00\x00\x00\xff\xff\xff\xff"},
-        {MTIME, 12, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"},
+        {MTIME, 12, "\xff\xff\xff\xff\xff\xff\xff\xfb\xff\xff\xff\xff"},
+        {MTIME, 12, "\xff\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"},
+        {MTIME, 12, "\xc0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"},
         {MTIME, 12, "\x80\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         add_changed(&plain, cases[i].offset, cases[i].bytes, cases[i].length);
         expect(PF_E_CORRUPT, "plain", "a number in a header");
     }
-    static const char *const records[][2] = {{"size", "-1"},   {"size", "9223372036854775808"},
-                                             {"size", "1e3"},  {"uid", "-1"},
-                                             {"gid", "x"},     {"uid", "4294967295"},
-                                             {"mtime", "-1"},  {"mtime", "1.x"},
+    static const char *const records[][2] = {{"size", "-1"},
+                                             {"size", "9223372036854775808"},
+                                             {"size", "1e3"},
+                                             {"uid", "-1"},
+                                             {"gid", "x"},
+                                             {"uid", "4294967295"},
+                                             {"mtime", "--1"},
+                                             {"mtime", "-"},
+                                             {"mtime", "-17179869185"},
+                                             {"mtime", "1.x"},
                                              {"mtime", "1.5."}};
     for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
         tar_add_pax(&tar, records[i][0], records[i][1]);
         tar_add(&tar, &plain);
         expect(PF_E_CORRUPT, "", records[i][1]);
+    }
+}
+
+/* Midnight of 1970-01-01 in Japan is one. */
+static void takes_times_before_1970(void **state)
+{
+    (void)state;
+    static const char *const times[] = {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+                                        "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x81\x70",
+                                        "\xff\xff\xff\xff\xff\xff\xff\xfc\0\0\0\0"};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        add_changed(&plain, MTIME, times[i], 12);
+        expect(0, NULL, "a binary time");
+    }
+    static const char *const records[] = {"-1", "-32400", "-32400.25", "-0.5", "-17179869184"};
+    for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+        tar_add_pax(&tar, "mtime", records[i]);
+        tar_add(&tar, &plain);
+        expect(0, NULL, records[i]);
+    }
+}
+
+/* As some old tars summed a header's bytes. */
+static void takes_sums_of_signed_bytes(void **state)
+{
+    (void)state;
+    for (int off = 0; off < 2; off++) {
+        int sum = 0;
+        tar_add(&tar, &(struct tar_member){.name = "\xc6\xfc\xcb\xdc", .data = "x"});
+        memset(tar.data + 148, ' ', 8);
+        for (size_t i = 0; i < 512; i++)
+            sum += (signed char)tar.data[i];
+        snprintf((char *)tar.data + 148, 8, "%06o", (unsigned)(sum + off));
+        expect(off ? PF_E_CORRUPT : 0, "", "a sum of signed bytes");
     }
 }
 
@@ -197,7 +239,12 @@ static void wants_whole_records(void **state)
 
 #define test(f) cmocka_unit_test_setup_teardown(f, begin, end)
 static const struct CMUnitTest tests[] = {
-    test(lets_packages_pass),           test(wants_numbers_in_range), test(wants_one_size),
-    test(wants_maps_of_what_is_stored), test(wants_whole_records),
+    test(lets_packages_pass),
+    test(wants_numbers_in_range),
+    test(wants_one_size),
+    test(takes_times_before_1970),
+    test(takes_sums_of_signed_bytes),
+    test(wants_maps_of_what_is_stored),
+    test(wants_whole_records),
 };
 support_main(tests, false)
