@@ -19,15 +19,13 @@ static const char letters[] = "abtnvfr\\", meant[] = "\a\b\t\n\v\f\r\\";
 size_t pf_record_write_name(enum pf_record_names names, const char *stored, char *out)
 {
     char *end = out;
-    if (names == PF_RECORD_NAMES_PLAIN) {
-        size_t length = strlen(stored);
-        memcpy(out, stored, length);
-        return length;
-    }
+    bool plain = names == PF_RECORD_NAMES_PLAIN;
     for (const char *p = stored; *p; p++) {
         unsigned char byte = (unsigned char)*p;
         const char *letter = strchr(meant, *p);
-        if (letter) {
+        if (plain && *p != '\n') {
+            *end++ = *p;
+        } else if (letter) {
             *end++ = '\\';
             *end++ = letters[letter - meant];
         } else if (byte < ' ' || byte > '~') {

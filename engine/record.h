@@ -10,7 +10,8 @@
 
 /* How the release's tar prints a member's name into a file list. */
 enum pf_record_names {
-    PF_RECORD_NAMES_PLAIN,   /* busybox: the bytes themselves */
+    PF_RECORD_NAMES_PLAIN,   /* busybox: the bytes; but a newline, which would forge a line, is "\n"
+                              */
     PF_RECORD_NAMES_ESCAPED, /* GNU tar in the C locale: "\\\\", "\\n", "\\ooo" */
 };
 

@@ -112,8 +112,11 @@ static void names_with_escapes(void **state)
         text[length] = '\0';
         pf_record_read_name(PF_RECORD_NAMES_ESCAPED, text);
         assert_string_equal(text, name);
-        assert_int_equal(pf_record_write_name(PF_RECORD_NAMES_PLAIN, name, text), strlen(name));
-        assert_memory_equal(text, name, strlen(name));
+        if (!strchr(name, '\n')) {
+            length = pf_record_write_name(PF_RECORD_NAMES_PLAIN, name, text);
+            assert_int_equal(length, strlen(name));
+            assert_memory_equal(text, name, length);
+        }
     }
 }
 
