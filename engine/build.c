@@ -74,6 +74,8 @@ static int build_from_downloads(struct pf_build *build, struct pf_error *err)
                               cache->base, cache->complete);
     if (!failed && (run.folder_fd = pf_cache_open_folder(cache, cache->complete, err)) < 0)
         failed = run.folder_fd;
+    if (!failed && build->settings->lock.count)
+        failed = pf_lock_expect(&build->settings->lock, &run.manifest, run.folder_fd, err);
     if (!failed)
         failed = pf_run_open_work(&run, err);
     if (!failed)
@@ -133,7 +135,7 @@ int pf_build_root(struct pf_build *build, struct pf_error *err)
         return downloaded;
     if (!downloaded && build->settings->offline)
         return nothing_cached(build, err);
-    int failed = downloaded ? pf_build_check_lock(build, err) : 0;
+    int failed = downloaded ? pf_build_check_lock(build, true, err) : 0;
     if (failed)
         return failed;
     int64_t start_ms = pf_clock_ms();
@@ -141,12 +143,11 @@ int pf_build_root(struct pf_build *build, struct pf_error *err)
     return end_making(build, start_ms, failed, err);
 }
 
-int pf_build_check_lock(struct pf_build *build, struct pf_error *err)
+int pf_build_check_lock(struct pf_build *build, bool notes_only, struct pf_error *err)
 {
     const struct pf_settled *s = build->settings;
     const struct pf_cache *cache = build->cache;
     struct pf_manifest manifest = {0};
-    bool noted;
     if (s->lock.count == 0)
         return 0;
     pf_auto_fd int folder_fd = pf_cache_open_folder(cache, cache->complete, err);
@@ -154,7 +155,7 @@ int pf_build_check_lock(struct pf_build *build, struct pf_error *err)
         return folder_fd;
     int failed = pf_cache_read(cache, &manifest, build->events, err);
     if (!failed)
-        failed = pf_lock_check(&s->lock, &manifest, folder_fd, &noted, err);
+        failed = pf_lock_check(&s->lock, &manifest, folder_fd, notes_only, err);
     pf_manifest_end(&manifest);
     return failed;
 }

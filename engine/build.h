@@ -8,15 +8,17 @@
 #include "error.h"
 #include "plan.h"
 
+#include <stdbool.h>
+
 /* PF_E_ABSENT where there is not even a cache folder. Nothing is made. */
 int pf_build_check_folder(const struct pf_build *build, struct pf_error *err);
 
 /* What the cache has, as a plan. Under a lock. PF_E_ABSENT where it has nothing. */
 int pf_build_cached_plan(struct pf_build *build, struct pf_plan *plan, struct pf_error *err);
 
-/* Holds the cache against the lockfile, if there is one. Under a lock. PF_E_CORRUPT where they
-   differ. */
-int pf_build_check_lock(struct pf_build *build, struct pf_error *err);
+/* Holds the cache against the lockfile, if there is one; see pf_lock_check. Under a lock.
+   PF_E_CORRUPT where they differ. */
+int pf_build_check_lock(struct pf_build *build, bool notes_only, struct pf_error *err);
 
 /* The lockfile of the cached packages, see pf_engine_lock. tree: the digest of the root that they
    make; empty: none. Under the exclusive lock. */

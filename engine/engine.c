@@ -204,7 +204,7 @@ static int hold_root(struct pf_engine *engine, struct pf_error *err)
         return failed;
     int has = pf_cache_has(engine->cache, engine->cache->root, err);
     if (has > 0)
-        failed = pf_build_check_lock(&engine->build, err);
+        failed = pf_build_check_lock(&engine->build, engine->stats.installed > 0, err);
     if (has > 0 && !failed &&
         (engine->root_fd = pf_cache_hold(engine->cache, engine->cache->root, err)) < 0)
         failed = engine->root_fd;

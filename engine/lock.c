@@ -4,6 +4,7 @@
 #include "fs.h"
 #include "message.h"
 #include "mirrorpath.h"
+#include "pkgname.h"
 #include "signature.h"
 
 #include <errno.h>
@@ -75,27 +76,14 @@ int pf_lock_plan(const struct pf_lockfile *lock, const char *mirror, struct pf_p
     return failed;
 }
 
-static int digest_entry(struct pf_manifest_entry *entry, int folder_fd, struct pf_error *err)
+static int digest_file(int folder_fd, const char *file, char sum[PF_DIGEST_TEXT_SIZE],
+                       struct pf_error *err)
 {
-    pf_auto_fd int fd = openat(folder_fd, entry->file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    pf_auto_fd int fd = openat(folder_fd, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
-        return pf_error_errno(err, "%s", entry->file);
-    int failed = pf_digest_file(fd, PF_DIGEST_SHA256, entry->sha256, err);
-    return failed ? pf_error_context(err, "%s", entry->file) : 0;
-}
-
-int pf_lock_digest(struct pf_manifest *manifest, int folder_fd, bool *noted, struct pf_error *err)
-{
-    *noted = false;
-    for (size_t i = 0; i < manifest->count; i++) {
-        if (manifest->entries[i].sha256[0])
-            continue;
-        int failed = digest_entry(&manifest->entries[i], folder_fd, err);
-        if (failed)
-            return failed;
-        *noted = true;
-    }
-    return 0;
+        return pf_error_errno(err, "%s", file);
+    int failed = pf_digest_file(fd, PF_DIGEST_SHA256, sum, err);
+    return failed ? pf_error_context(err, "%s", file) : 0;
 }
 
 static int differs(struct pf_error *err, const char *what, const char *a, const char *b)
@@ -106,11 +94,10 @@ static int differs(struct pf_error *err, const char *what, const char *a, const 
                         pf_message(what), a, b);
 }
 
-int pf_lock_check(const struct pf_lockfile *lock, struct pf_manifest *manifest, int folder_fd,
-                  bool *noted, struct pf_error *err)
+static int check_names(const struct pf_lockfile *lock, const struct pf_manifest *manifest,
+                       struct pf_error *err)
 {
     size_t both = lock->count < manifest->count ? lock->count : manifest->count;
-    *noted = false;
     for (size_t i = 0; i < both; i++) {
         if (strcmp(lock->entries[i].file, manifest->entries[i].file) != 0)
             return differs(err, "it has", manifest->entries[i].file, lock->entries[i].file);
@@ -119,15 +106,75 @@ int pf_lock_check(const struct pf_lockfile *lock, struct pf_manifest *manifest, 
         return differs(err, "it has", pf_message(N_("nothing")), lock->entries[both].file);
     if (manifest->count > both)
         return differs(err, "it has", manifest->entries[both].file, pf_message(N_("nothing")));
-    int failed = pf_lock_digest(manifest, folder_fd, noted, err);
-    for (size_t i = 0; !failed && i < both; i++) {
-        if (strcmp(lock->entries[i].sha256, manifest->entries[i].sha256) != 0) {
-            failed = differs(err, "the SHA-256 is", manifest->entries[i].sha256,
-                             lock->entries[i].sha256);
-            pf_error_context(err, "%s", lock->entries[i].file);
-        }
+    return 0;
+}
+
+static int check_sum(const struct pf_lockfile_entry *locked, const char *sum, struct pf_error *err)
+{
+    if (strcmp(locked->sha256, sum) == 0)
+        return 0;
+    differs(err, "the SHA-256 is", sum, locked->sha256);
+    return pf_error_context(err, "%s", locked->file);
+}
+
+/* What somebody noted of a file can refuse it, and vouches for nothing. */
+static int check_note(const struct pf_lockfile_entry *locked, const struct pf_manifest_entry *entry,
+                      struct pf_error *err)
+{
+    return entry->sha256[0] ? check_sum(locked, entry->sha256, err) : 0;
+}
+
+static int check_file(const struct pf_lockfile_entry *locked, int folder_fd, struct pf_error *err)
+{
+    char sum[PF_DIGEST_TEXT_SIZE];
+    int failed = digest_file(folder_fd, locked->file, sum, err);
+    return failed ? failed : check_sum(locked, sum, err);
+}
+
+int pf_lock_expect(const struct pf_lockfile *lock, struct pf_manifest *manifest, int folder_fd,
+                   struct pf_error *err)
+{
+    int failed = check_names(lock, manifest, err);
+    for (size_t i = 0; !failed && i < lock->count; i++) {
+        struct pf_manifest_entry *entry = &manifest->entries[i];
+        failed = check_note(&lock->entries[i], entry, err);
+        /* Nobody decodes a text beside the packages. */
+        if (!failed && pf_pkgname_format(entry->file) == PF_FORMAT_NONE)
+            failed = check_file(&lock->entries[i], folder_fd, err);
+        entry->expected.kind = PF_DIGEST_SHA256;
+        memcpy(entry->expected.hex, lock->entries[i].sha256, sizeof entry->expected.hex);
     }
     return failed;
+}
+
+int pf_lock_check(const struct pf_lockfile *lock, const struct pf_manifest *manifest, int folder_fd,
+                  bool notes_only, struct pf_error *err)
+{
+    int failed = check_names(lock, manifest, err);
+    for (size_t i = 0; !failed && i < lock->count; i++)
+        failed = check_note(&lock->entries[i], &manifest->entries[i], err);
+    for (size_t i = 0; !failed && !notes_only && i < lock->count; i++)
+        failed = check_file(&lock->entries[i], folder_fd, err);
+    return failed;
+}
+
+int pf_lock_digest(struct pf_manifest *manifest, int folder_fd, bool *noted, struct pf_error *err)
+{
+    *noted = false;
+    for (size_t i = 0; i < manifest->count; i++) {
+        struct pf_manifest_entry *entry = &manifest->entries[i];
+        char sum[PF_DIGEST_TEXT_SIZE];
+        int failed = digest_file(folder_fd, entry->file, sum, err);
+        if (failed)
+            return failed;
+        if (entry->sha256[0] && strcmp(entry->sha256, sum) != 0) {
+            pf_error_set(err, PF_E_CORRUPT, "it is not the file that was downloaded");
+            return pf_error_context(err, "%s", entry->file);
+        }
+        *noted = *noted || !entry->sha256[0];
+        memcpy(entry->sha256, sum, sizeof entry->sha256);
+    }
+    return 0;
 }
 
 int pf_lock_text(const struct pf_lockfile *lock, const struct pf_manifest *manifest, char **text,

@@ -186,6 +186,33 @@ class Building(LockTest):
         shutil.rmtree(self.root)
         self.assert_refused(PACKAGE, "bbb-1-x86_64-P1.tgz", cache=self.cache)
 
+    def lie(self):
+        """Another package in the cache, of which its manifest says what the lockfile wants; its XXH3 is its own."""
+        packages = os.path.join(self.cache, f"cache-plamo-{RELEASE}-{ARCH}")
+        shutil.rmtree(self.cache)
+        self.put(noise_package("bbb", 20_000, seed=55))
+        self.assert_done(self.build())
+        shutil.rmtree(self.root)
+        with open(os.path.join(packages, ".plamo-fast.manifest.json")) as stream:
+            manifest = json.load(stream)
+        for noted, locked in zip(manifest["files"], self.locked()["files"]):
+            noted["sha256"] = locked["sha256"]
+        with open(os.path.join(packages, ".plamo-fast.manifest.json"), "w") as stream:
+            json.dump(manifest, stream)
+
+    def test_a_manifest_that_lies(self):
+        """What it notes is not believed: of packages that are to be installed, and below a root that is there."""
+        self.lie()
+        self.assert_refused(PACKAGE, "bbb-1-x86_64-P1.tgz", "SHA-256", cache=self.cache)
+        shutil.rmtree(os.path.join(self.cache, f"rootfs-plamo-{RELEASE}-{ARCH}"))
+        self.assert_refused(PACKAGE, "bbb-1-x86_64-P1.tgz", "SHA-256", cache=self.cache)
+
+    def test_a_manifest_that_lies_makes_no_lockfile(self):
+        self.lie()
+        os.unlink(self.file)
+        self.assertEqual(self.lock().status, PACKAGE)
+        self.assertFalse(os.path.exists(self.file))
+
     def test_brings_a_cache_back(self):
         """--update takes what the lockfile names, whatever the cache had."""
         good = {path: open(self.mirror + path, "rb").read() for path in self.paths}
@@ -317,6 +344,49 @@ class Signed(LockTest):
         with open(f"{self.file}.sig", "w") as stream:
             stream.write("nonsense\n")
         self.check_refused("signature")
+
+    def sign_on(self, day, *more):
+        """Signs with a clock that shows another day."""
+        self.gpg(os.path.join(self.folder, "signer"), "--faked-system-time", f"{day}T000000", *more, "--yes",
+                 "--output", f"{self.file}.sig", "--detach-sign", self.file)
+
+    def replace_ring(self, *uids):
+        os.unlink(self.ring)
+        self.gpg(os.path.join(self.folder, "signer"), "--output", self.ring, "--export", *uids)
+
+    def test_revoked_key(self):
+        """gpgv's exit status is 0."""
+        self.sign()
+        home = os.path.join(self.folder, "signer")
+        revocations = os.path.join(home, "openpgp-revocs.d")
+        with open(os.path.join(revocations, os.listdir(revocations)[0])) as stream:
+            text = stream.read().replace(":-----BEGIN", "-----BEGIN")
+        with open(os.path.join(self.folder, "revocation"), "w") as stream:
+            stream.write(text)
+        self.gpg(home, "--import", os.path.join(self.folder, "revocation"))
+        self.replace_ring()
+        self.check_refused("signature", "revoked")
+
+    def test_expired_key(self):
+        """It was not when it signed."""
+        self.gpg(os.path.join(self.folder, "signer"), "--faked-system-time", "20200101T000000",
+                 "--quick-gen-key", "old@example.org", "ed25519", "sign", "seconds=86400")
+        self.sign_on("20200101", "--local-user", "old@example.org")
+        self.replace_ring("old@example.org")
+        self.check_refused("signature", "its key has expired")
+
+    def test_expired_signature(self):
+        self.gpg(os.path.join(self.folder, "signer"), "--faked-system-time", "20200101T000000",
+                 "--quick-gen-key", "long@example.org", "ed25519", "sign", "0")
+        self.sign_on("20200102", "--local-user", "long@example.org", "--default-sig-expire", "1d")
+        self.replace_ring("long@example.org")
+        self.check_refused("signature", "it has expired")
+
+    def test_armoured_keyring(self):
+        self.sign()
+        os.unlink(self.ring)
+        self.gpg(os.path.join(self.folder, "signer"), "--armor", "--output", self.ring, "--export")
+        self.check_refused(self.ring, "gpg --dearmor")
 
     def test_no_keyring(self):
         self.sign()
