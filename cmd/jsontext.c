@@ -3,6 +3,8 @@
 
 #include "report.h"
 
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,9 +26,53 @@ json_t *json_text(const char *text)
     return object;
 }
 
+/* How many bytes of text are one character that is escaped, and which; 0: none. Only strings have
+   such, and jansson wants them to be UTF-8. */
+static size_t special(const unsigned char *p, unsigned *character)
+{
+    if (p[0] < 0xc2) {
+        *character = p[0];
+        return p[0] == 0x7f;
+    }
+    if (p[0] == 0xc2) {
+        *character = p[1];
+        return p[1] < 0xa0 ? 2 : 0;
+    }
+    if (p[0] != 0xe2)
+        return 0;
+    *character = 0x2000 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+    bool turns = (*character >= 0x200e && *character <= 0x200f) ||
+                 (*character >= 0x2028 && *character <= 0x202e) ||
+                 (*character >= 0x2066 && *character <= 0x2069);
+    return turns ? 3 : 0;
+}
+
+char *json_plain(const json_t *value, size_t flags)
+{
+    char *raw = json_dumps(value, flags), *plain = NULL;
+    size_t length;
+    FILE *stream = raw ? open_memstream(&plain, &length) : NULL;
+    for (const char *p = raw; stream && *p;) {
+        unsigned character;
+        size_t n = special((const unsigned char *)p, &character);
+        if (n)
+            fprintf(stream, "\\u%04X", character);
+        else
+            putc(*p, stream);
+        p += n ? n : 1;
+    }
+    free(raw);
+    if (stream && fclose(stream) == 0)
+        return plain;
+    free(plain);
+    return NULL;
+}
+
 int json_print(json_t *value)
 {
-    int failed = !value || json_dumpf(value, stdout, JSON_INDENT(1)) < 0;
+    char *text = value ? json_plain(value, JSON_INDENT(1)) : NULL;
+    bool failed = !text || fputs(text, stdout) < 0;
+    free(text);
     json_decref(value);
     putchar('\n');
     if (failed)

@@ -9,6 +9,11 @@
    {"hex": "…"}. NULL where memory is short. */
 json_t *json_text(const char *text);
 
+/* A value as text with jansson's flags, of which a terminal takes nothing for an order: control
+   characters (also DEL and U+0080 to U+009F), line separators and changes of the direction of
+   writing are escaped. NULL where memory is short; the caller frees it. */
+char *json_plain(const json_t *value, size_t flags);
+
 /* Prints a value, which it takes over and which may be NULL (memory was short), and a newline. -1
    after saying what went wrong. */
 int json_print(json_t *value);

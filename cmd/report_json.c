@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "report_json.h"
 
+#include "jsontext.h"
+
 #include <jansson.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -95,7 +97,7 @@ static bool put(const char *event, json_t *fields)
                              seconds_of(elapsed_s()), "event", event);
     char *text = NULL;
     if (line && fields && json_object_update(line, fields) == 0)
-        text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(15));
+        text = json_plain(line, JSON_COMPACT | JSON_REAL_PRECISION(15));
     if (text) {
         /* Line and newline in one write. */
         size_t length = strlen(text);

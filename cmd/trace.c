@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "trace.h"
 
+#include "jsontext.h"
 #include "report.h"
 
 #include <errno.h>
@@ -42,8 +43,10 @@ static void write_span(struct trace *trace, const struct pf_event *event)
                   "args", "subject", subject ? json_string_value(subject) : "?");
     fputs(trace->any ? ",\n" : "\n", trace->stream);
     trace->any = true;
-    if (!span || json_dumpf(span, trace->stream, JSON_COMPACT) < 0)
+    char *text = span ? json_plain(span, JSON_COMPACT) : NULL;
+    if (!text || fputs(text, trace->stream) < 0)
         trace->failed = true;
+    free(text);
     json_decref(span);
     json_decref(subject);
 }
