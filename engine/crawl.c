@@ -537,7 +537,8 @@ static int walk(struct crawl *crawl, struct pf_plan *plan)
 static uint32_t rule_out(struct pf_mirrors *mirrors, size_t mirror, bool unsafe)
 {
     pf_mirrors_failed(mirrors, mirror, pf_clock_ms());
-    return UINT32_C(1) << mirror | (unsafe ? pf_mirrors_insecure(mirrors) : 0);
+    return UINT32_C(1) << mirror | pf_mirrors_below(mirrors, mirror) |
+           (unsafe ? pf_mirrors_insecure(mirrors) : 0);
 }
 
 int pf_crawl(struct pf_fetch *fetch, const struct pf_crawl_wish *wish, struct pf_plan *plan,
@@ -545,7 +546,7 @@ int pf_crawl(struct pf_fetch *fetch, const struct pf_crawl_wish *wish, struct pf
 {
     struct pf_mirrors *mirrors = wish->mirrors;
     struct pf_error local = {0};
-    uint32_t without = 0;
+    uint32_t without = pf_mirrors_below(mirrors, 0);
     int64_t ready_ms;
     err = err ? err : &local;
     for (;;) {

@@ -109,6 +109,7 @@ static int turn_to(struct pf_fetchjob *job, size_t mirror, struct pf_error *err)
         return pf_error_memory(err);
     if (mirror != job->mirror) {
         size_t length = scheme_length(url);
+        t->no_range = false;
         t->drop_part = !t->validator || strncasecmp(url, t->url, length) != 0;
         /* Another server's tags are its own. */
         free(t->copy_etag);
@@ -127,10 +128,11 @@ static bool next_mirror(struct pf_fetchjob *job, enum pf_transfer_end end, size_
 {
     struct pf_mirrors *mirrors = job->transfer.settings->mirrors;
     int64_t now = pf_clock_ms(), ready_ms;
-    if (end == PF_TRANSFER_STALE) {
+    if (end == PF_TRANSFER_STALE || end == PF_TRANSFER_NO_RANGE) {
         *mirror = job->mirror;
         return true;
     }
+    job->without |= pf_mirrors_below(mirrors, job->mirror);
     if (end == PF_TRANSFER_REFUSED || end == PF_TRANSFER_UNSAFE)
         job->without |= UINT32_C(1) << job->mirror;
     if (end == PF_TRANSFER_UNSAFE)
@@ -158,6 +160,7 @@ void pf_fetchjob_begin_try(struct pf_fetchjob *job, int64_t now_ms)
     struct pf_mirrors *mirrors = job->transfer.settings->mirrors;
     int64_t ready_ms;
     if (job->path && job->tries == 0) {
+        job->without |= pf_mirrors_below(mirrors, job->home);
         size_t mirror = pf_mirrors_choose(mirrors, job->home, job->without, now_ms, &ready_ms);
         if (mirror < mirrors->count)
             turn_to(job, mirror, NULL);
@@ -178,6 +181,9 @@ void pf_fetchjob_note_progress(struct pf_fetchjob *job)
 
 static bool is_worth_another_try(const struct pf_fetchjob *job, enum pf_transfer_end end)
 {
+    /* Once: what is asked without a range cannot end so. */
+    if (end == PF_TRANSFER_NO_RANGE)
+        return true;
     if (end == PF_TRANSFER_FAILED || job->attempt >= job->attempts)
         return false;
     if (job->path)
@@ -207,7 +213,8 @@ bool pf_fetchjob_retry(struct pf_fetchjob *job, enum pf_transfer_end end,
         return false;
     pf_auto_free char *old_url = strdup(t->url);
     size_t mirror = job->mirror;
-    int64_t wait_ms = end == PF_TRANSFER_STALE ? 0 : backoff_ms(job);
+    bool at_once = end == PF_TRANSFER_STALE || end == PF_TRANSFER_NO_RANGE;
+    int64_t wait_ms = at_once ? 0 : backoff_ms(job);
     if (job->path && (!next_mirror(job, end, &mirror, &wait_ms) || turn_to(job, mirror, NULL)))
         return false;
     say_retry(job, old_url ? old_url : "", why, wait_ms);

@@ -13,9 +13,11 @@ void pf_mirrors_init(struct pf_mirrors *mirrors, const char *const *urls)
     *mirrors = (struct pf_mirrors){0};
     for (; *urls; urls++) {
         assert(mirrors->count < PF_MIRRORS_MAX);
+        bool https = strncasecmp(*urls, "https:", 6) == 0;
         mirrors->list[mirrors->count++] = (struct pf_mirror){
             .url = *urls,
-            .secure = strncasecmp(*urls, "https:", 6) == 0 || strncasecmp(*urls, "file:", 5) == 0,
+            .https = https,
+            .secure = https || strncasecmp(*urls, "file:", 5) == 0,
         };
     }
 }
@@ -55,6 +57,11 @@ size_t pf_mirrors_choose(const struct pf_mirrors *mirrors, size_t home, uint32_t
         }
     }
     return best;
+}
+
+uint32_t pf_mirrors_below(const struct pf_mirrors *mirrors, size_t mirror)
+{
+    return mirrors->list[mirror].https ? pf_mirrors_insecure(mirrors) : 0;
 }
 
 uint32_t pf_mirrors_insecure(const struct pf_mirrors *mirrors)

@@ -10,7 +10,8 @@
 #define PF_MIRRORS_MAX 32
 
 struct pf_mirror {
-    const char *url;       /* the caller's; the folder above "Plamo-RELEASE", no slash at its end */
+    const char *url; /* the caller's; the folder above "Plamo-RELEASE", no slash at its end */
+    bool https;
     bool secure;           /* https, or a folder of this machine */
     unsigned failures;     /* since it last did what was asked of it */
     int64_t rest_until_ms; /* after a failure it is left alone for a while */
@@ -34,6 +35,10 @@ void pf_mirrors_failed(struct pf_mirrors *mirrors, size_t mirror, int64_t now_ms
    set in `without` do not count. Returns mirrors->count where none is left. */
 size_t pf_mirrors_choose(const struct pf_mirrors *mirrors, size_t home, uint32_t without,
                          int64_t now_ms, int64_t *ready_ms);
+
+/* The bits of the mirrors that must not be asked in the place of that one: none that is not secure
+   in the place of an https one, whose failing may be somebody's doing. */
+uint32_t pf_mirrors_below(const struct pf_mirrors *mirrors, size_t mirror);
 
 /* The bits of all mirrors that are not secure. */
 uint32_t pf_mirrors_insecure(const struct pf_mirrors *mirrors);

@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "message.h"
+#include "pagedata.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -46,8 +47,14 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
         /* A new response: what an earlier one (a redirect) said does not count. */
         t->range = (struct pf_httpheader_range){-1, -1};
         free(t->new_validator);
-        t->new_validator = NULL;
+        free(t->encoding);
+        t->new_validator = t->encoding = NULL;
         return length;
+    }
+    char *encoding = pf_httpheader_value(line, length, "Content-Encoding");
+    if (encoding) {
+        free(t->encoding);
+        t->encoding = encoding;
     }
     pf_auto_free char *range = pf_httpheader_value(line, length, "Content-Range");
     if (range)
@@ -238,7 +245,7 @@ static int prepare_file(struct pf_transfer *t)
     if (failed)
         return failed;
     t->drop_part = false;
-    t->asked_from = t->file.length;
+    t->asked_from = t->no_range ? 0 : t->file.length;
     curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_file_data);
     curl_easy_setopt(t->easy, CURLOPT_FILETIME, 1L);
     if (t->asked_from == 0)
@@ -249,6 +256,14 @@ static int prepare_file(struct pf_transfer *t)
     if (t->validator && is_http(t) && kind_of(t->validator) != 'm')
         return add_header(t, "If-Range", t->validator);
     return 0;
+}
+
+/* A page is asked for as it is. Some servers compress it all the same: libcurl undoes that, and the
+   limit of a page is of what comes out. */
+static int prepare_encoding(struct pf_transfer *t)
+{
+    curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "");
+    return add_header(t, "Accept-Encoding", "identity");
 }
 
 /* A redirect may lead up to https, never down from it, and nowhere else. */
@@ -288,7 +303,8 @@ int pf_transfer_prepare(struct pf_transfer *t)
     t->dropped = 0;
     t->range = (struct pf_httpheader_range){-1, -1};
     free(t->new_validator);
-    t->new_validator = NULL;
+    free(t->encoding);
+    t->new_validator = t->encoding = NULL;
     t->easy = curl_easy_init();
     if (!t->easy)
         return pf_error_memory(&t->own);
@@ -318,7 +334,7 @@ int pf_transfer_prepare(struct pf_transfer *t)
         curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, t->ftp_command);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_page_data);
     t->page.length = 0;
-    return 0;
+    return is_http(t) ? prepare_encoding(t) : 0;
 }
 
 void pf_transfer_resume(struct pf_transfer *t)
@@ -431,6 +447,11 @@ static void describe(const struct pf_transfer *t, CURLcode code, long status, st
     else if (code == CURLE_HTTP_RETURNED_ERROR || is_absent(code, status))
         pf_error_set(err, is_absent(code, status) ? PF_E_ABSENT : PF_E_NETWORK,
                      "the server answered %ld", status);
+    else if (t->encoding && code == CURLE_BAD_CONTENT_ENCODING)
+        pf_error_set(err, PF_E_NETWORK,
+                     "the page came compressed (%s), though not asked for so, and cannot be "
+                     "unpacked",
+                     t->encoding);
     else
         pf_error_set(err, PF_E_NETWORK, "%s",
                      t->curl_text[0] ? t->curl_text : curl_easy_strerror(code));
@@ -442,6 +463,15 @@ static bool is_whole_already(const struct pf_transfer *t, long status)
 {
     return t->kind == PF_TRANSFER_FILE && status == 416 && t->asked_from > 0 &&
            t->range.total >= 0 && (uint64_t)t->range.total == t->asked_from;
+}
+
+/* Some servers refuse a request for a part of a file that they would give whole. */
+static bool is_refused_range(const struct pf_transfer *t, long status)
+{
+    if (t->kind != PF_TRANSFER_FILE || !is_http(t) || t->asked_from == 0 || status < 400)
+        return false;
+    return status != 401 && status != 404 && status != 407 && status != 410 &&
+           judge_http(status) == PF_TRANSFER_REFUSED;
 }
 
 /* A file of which nothing came: over FTP there was nothing after what we had. */
@@ -475,6 +505,10 @@ enum pf_transfer_end pf_transfer_judge(struct pf_transfer *t, CURLcode code, str
     describe(t, code, status, err);
     if (t->stale || (file && status == 416 && t->asked_from > 0))
         return PF_TRANSFER_STALE;
+    if (is_refused_range(t, status)) {
+        t->no_range = true;
+        return PF_TRANSFER_NO_RANGE;
+    }
     return t->own.code ? PF_TRANSFER_FAILED : end;
 }
 
@@ -508,6 +542,8 @@ void pf_transfer_finish(struct pf_transfer *t, struct pf_fetch_result *result)
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
     if (t->kind != PF_TRANSFER_FILE) {
+        if (pf_pagedata_unpack(&t->page, t->max_bytes, &result->error))
+            pf_error_context(&result->error, "%s", t->url);
         result->data = t->page.data;
         result->length = t->page.length;
         result->size_bytes = size;
@@ -539,5 +575,6 @@ void pf_transfer_end(struct pf_transfer *t)
     free(t->page.data);
     free(t->validator);
     free(t->new_validator);
+    free(t->encoding);
     free(t->copy_etag);
 }

@@ -30,6 +30,7 @@ struct pf_transfer {
     const char *ftp_command;    /* instead of LIST; NULL: that */
     struct pf_partfile file;
     char *validator; /* owned; of what the part has; NULL: not known */
+    bool no_range;   /* the server refuses requests for a part of a file: all of it is asked for */
     bool drop_part;  /* what the part has is not this server's: from the beginning */
     bool conditional;
     char *copy_etag; /* owned */
@@ -48,6 +49,7 @@ struct pf_transfer {
     struct pf_error own; /* an error that we found ourselves in a callback */
     uint64_t received;   /* bytes of bodies, over all tries */
     struct pf_bytes page;
+    char *encoding;      /* of a page: how it says it comes (Content-Encoding); NULL: as it is */
     size_t dropped;      /* bytes of a page that came with an error */
     uint64_t asked_from; /* the first byte asked for */
     bool body_began;
@@ -60,12 +62,13 @@ struct pf_transfer {
 /* What the end of a transfer means. */
 enum pf_transfer_end {
     PF_TRANSFER_DONE,
-    PF_TRANSFER_BROKEN,  /* the network, or the server for now: worth another try */
-    PF_TRANSFER_STALE,   /* what we have is of another file: again from the beginning, at once */
-    PF_TRANSFER_CROWDED, /* the server takes no more connections at present */
-    PF_TRANSFER_REFUSED, /* this server will not give it */
-    PF_TRANSFER_UNSAFE,  /* it could not prove who it is */
-    PF_TRANSFER_FAILED,  /* on our side */
+    PF_TRANSFER_BROKEN,   /* the network, or the server for now: worth another try */
+    PF_TRANSFER_STALE,    /* what we have is of another file: again from the beginning, at once */
+    PF_TRANSFER_NO_RANGE, /* it may give the file, but no part of it: at once without a range */
+    PF_TRANSFER_CROWDED,  /* the server takes no more connections at present */
+    PF_TRANSFER_REFUSED,  /* this server will not give it */
+    PF_TRANSFER_UNSAFE,   /* it could not prove who it is */
+    PF_TRANSFER_FAILED,   /* on our side */
 };
 
 /* Makes t->easy ready to be added to a multi handle. After a failure t->own says why. */

@@ -186,7 +186,7 @@ class Answers(Network):
                 self.assertEqual(self.read(self.cache_folder("cache"), f"{GOOD}.tgz"), self.good(GOOD))
 
     def test_content_encoding_bomb(self):
-        """Content-Encoding on packages (off), and on pages: nothing is unpacked in passing"""
+        """Content-Encoding on packages (off); pages are unpacked, and that is bounded"""
         self.server.contents[BASE + "/"] = gzip.compress(bytes(64 << 20))
         self.server.add(BASE + "/", Fault(headers={"Content-Encoding": "gzip"}, repeat=True))
         self.refused_here()

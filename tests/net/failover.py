@@ -300,6 +300,29 @@ class Trust(Several):
         self.assert_nothing_asked(self.second, "asked by http")
         self.assert_nothing_asked(unknown, "asked before trust")
 
+    def test_refused_and_then_http(self):
+        """Whoever is on the way can refuse a connection, or break it: that must not lead to http."""
+        gone, breaking = self.serve(self.trusted.server("good")), self.serve(self.trusted.server("good"))
+        gone.stop()
+        breaking.everywhere = Fault(close=True, repeat=True)
+        self.assert_failed(self.build_of(gone, self.second), MIRROR, gone.url)
+        self.assert_failed(self.build_of(breaking, self.second), MIRROR, breaking.url)
+        self.assert_failed(self.build_of(breaking, self.second, gone), MIRROR)
+        self.assert_nothing_asked(self.second, "asked by http")
+
+    def test_breaks_in_a_package_and_then_http(self):
+        breaking = self.serve(self.trusted.server("good"))
+        path = self.both_put(noise_package("zzz", 400_000))
+        breaking.add(path, Fault(cut=150_000), Fault(close=True, repeat=True))
+        self.assert_failed(self.build_of(breaking, self.second), MIRROR, NAME)
+        self.assert_nothing_asked(self.second, "asked by http")
+
+    def test_http_vanishes_and_the_next_is_trusted(self):
+        trusted = self.serve(self.trusted.server("good"))
+        self.server.stop()
+        self.assert_done(self.build_of(self.server, trusted))
+        self.assert_installed(*self.paths)
+
     def test_expired_and_then_http(self):
         expired = self.serve(self.trusted.server("expired", end="20210101000000Z"))
         self.assert_failed(self.build_of(expired, self.second), MIRROR, expired.url, "expired")

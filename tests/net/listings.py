@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The plan is the same from every server's pages, and has the order in which the shell template's wget fetches."""
 
+import gzip
 import html
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import urllib.parse
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
@@ -214,6 +216,26 @@ class Pages(ListingTest):
 
     def plan_base(self, *more):
         return self.plan(self.url, "--contrib", "", "--add", "", "--categories", "00_base", *more)
+
+    def test_compressed_unasked(self):
+        """Some servers send a page gzipped to whoever did not ask for it, with a header that says so, or without."""
+        path = f"{TREE}/plamo/00_base/"
+        plain = self.plan_base()
+        self.assertEqual([r for r in self.server.asked() if r.path == path][-1].headers.get("accept-encoding"), "identity")
+        with urllib.request.urlopen(self.url + path) as stream:
+            packed = gzip.compress(stream.read())
+        for headers in ({"Content-Encoding": "gzip"}, {"Content-Encoding": "x-gzip"}, {}):
+            with self.subTest(headers):
+                self.server.clear()
+                self.server.add(path, Fault(content=packed, headers=headers, repeat=True))
+                self.assertEqual(self.plan_base(), plain)
+        for content, headers, words in ((packed[:-20], {}, "gzip"), (b"x", {"Content-Encoding": "sdch"}, "sdch")):
+            self.server.clear()
+            self.server.add(path, Fault(content=content, headers=headers, repeat=True))
+            result = self.run_program("plan", "-r", RELEASE, "-a", ARCH, "--mirror", self.url, "--categories", "00_base",
+                                      "--contrib", "", "--add", "")
+            self.assertEqual(result.status, MIRROR, str(result))
+            self.assertIn(words, result.errors[0])
 
     def test_plan_downloads_nothing(self):
         files = self.plan(self.url)

@@ -232,6 +232,23 @@ class WithinARun(ResumeTest):
         self.build_well()
         self.assertEqual([r.range_start for r in self.requests()], [50_000])
 
+    def test_range_refused(self):
+        """Some servers answer a request for a part with 403 or 400, and give the whole: asked once without a range."""
+        for status in (400, 403, 501):
+            with self.subTest(status):
+                self.server.clear()
+                self.server.add(self.path, Fault(cut=150_000), Fault(status=status))
+                self.build_well()
+                self.assertEqual([r.range_start for r in self.requests()], [None, 150_000, None])
+                self.clean()
+
+    def test_refused_altogether(self):
+        """What a refusing server has given is kept for one that gives the rest."""
+        self.server.add(self.path, Fault(cut=150_000), Fault(status=403, repeat=True))
+        self.assert_failed(self.build(), MIRROR, NAME, "403")
+        self.assertEqual([r.range_start for r in self.requests()], [None, 150_000, None])
+        self.assertEqual(self.size(self.part), 150_000)
+
     def test_content_encoding(self):
         """Servers that call a .tgz gzip-encoded mean the file as it is: it is not unpacked on the way."""
         self.server.add(self.path, Fault(headers={"Content-Encoding": "x-gzip"}, cut=150_000),
@@ -302,6 +319,13 @@ class BetweenRuns(ResumeTest):
         [request] = self.requests()
         self.assertEqual((request.range_start, request.sent), (150_000, len(self.data) - 150_000))
         self.assertIn("if-range", request.headers)
+
+    def test_killed_and_range_refused(self):
+        """The part of a killed run is no reason for another one to fail."""
+        self.kill_at(150_000)
+        self.server.add(self.path, Fault(status=403))
+        self.build_well()
+        self.assertEqual([r.range_start for r in self.requests()], [150_000, None])
 
     def test_killed_again_and_again(self):
         for size_bytes in (50_000, 150_000, 151_000, 390_000):

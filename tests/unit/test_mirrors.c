@@ -135,6 +135,18 @@ static void takes_as_many_as_it_says(void **state)
     expect_choice(0, UINT32_MAX, 0, PF_MIRRORS_MAX, 0);
 }
 
+/* A failing https mirror may be somebody's doing: nobody shall gain http by it. */
+static void asks_nobody_below_https(void **state)
+{
+    (void)state;
+    static const char *const mixed[] = {"http://a", "HTTPS://b", "file:///c", "ftp://d", NULL};
+    pf_mirrors_init(&mirrors, mixed);
+    assert_int_equal(pf_mirrors_below(&mirrors, 0), 0);
+    assert_int_equal(pf_mirrors_below(&mirrors, 1), 1u << 0 | 1u << 3);
+    assert_int_equal(pf_mirrors_below(&mirrors, 2), 0);
+    assert_int_equal(pf_mirrors_below(&mirrors, 3), 0);
+}
+
 #define test(f) cmocka_unit_test_setup(f, begin)
 static const struct CMUnitTest tests[] = {
     test(begins_well),
@@ -146,5 +158,6 @@ static const struct CMUnitTest tests[] = {
     test(forgives_what_has_worked),
     test(waits_for_the_first_that_is_ready),
     test(takes_as_many_as_it_says),
+    test(asks_nobody_below_https),
 };
 support_main(tests, false)
