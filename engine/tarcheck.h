@@ -42,10 +42,11 @@ void pf_tarcheck_init(struct pf_tarcheck *check);
 void pf_tarcheck_end(struct pf_tarcheck *check);
 
 /* Takes the next bytes of the tar. PF_E_CORRUPT for a size or owner that is negative or out of
-   range, or a time that is; for a PAX size that is not the header's, or is before a header of a header; for data
-   that belongs to a link, folder or device; for a map of holes whose pieces overlap, or are not
-   what is stored; for a kind of member that is none of ustar, PAX or GNU tar's; for long names and
-   PAX headers of more than 1 MiB. (POSIX.1-2017, pax; GNU tar manual, "Basic Tar Format".) */
+   range, or a time that is; for a PAX size that is not the header's, or is before a header of a
+   header; for data that belongs to a link, folder or device; for a map of holes whose pieces
+   overlap, or are not what is stored; for a kind of member that is none of ustar, PAX or GNU tar's;
+   for long names and PAX headers of more than 1 MiB. (POSIX.1-2017, pax; GNU tar manual, "Basic Tar
+   Format".) */
 int pf_tarcheck_feed(struct pf_tarcheck *check, const void *data, size_t length,
                      struct pf_error *err);
 
