@@ -2,6 +2,7 @@
 #include "unverified.h"
 
 #include <lzma.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
