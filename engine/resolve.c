@@ -44,7 +44,10 @@ static bool lacks_openat2(int fd)
 int pf_resolve_in_root(int root_fd, const char *path, int flags, mode_t mode)
 {
     int fd = call_openat2(root_fd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-    if (lacks_openat2(fd))
+    /* Where something was renamed or mounted meanwhile the kernel begins its walk anew, up to
+       twice, and goes on counting: a path of 14 links may be one too many. Only our walk counts
+       right. */
+    if (lacks_openat2(fd) || (fd < 0 && errno == ELOOP))
         return pf_resolve_in_root_walk(root_fd, path, flags, mode);
     return fd;
 }

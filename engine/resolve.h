@@ -6,7 +6,8 @@
 #include <sys/types.h>
 
 /* Opens path as if root_fd were "/": absolute paths and links start at the root, ".." stops there.
-   flags and mode as for openat(2); O_CLOEXEC is added. Returns a descriptor or -1 with errno. */
+   flags and mode as for openat(2); O_CLOEXEC is added. A path may go through 40 links, whatever
+   else happens on the machine; one more is ELOOP. Returns a descriptor or -1 with errno. */
 int pf_resolve_in_root(int root_fd, const char *path, int flags, mode_t mode);
 
 /* The same for a file that must be a regular one, if it is there: ENXIO for a fifo, a device, a

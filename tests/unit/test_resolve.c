@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 static struct temp temp;
@@ -198,6 +200,34 @@ static void stays_in_the_root(void **state)
     }
 }
 
+static atomic_bool renaming;
+
+/* Lets the kernel give its walks below the root up, and begin them anew. */
+static void *rename_the_root(void *unused)
+{
+    (void)unused;
+    while (renaming) {
+        renameat(temp.fd, "root", temp.fd, "moved");
+        renameat(temp.fd, "moved", temp.fd, "root");
+    }
+    return NULL;
+}
+
+static void counts_each_link_once(void **state)
+{
+    (void)state;
+    long long wanted = (long long)stat_of(root, "file").st_ino;
+    unsigned wrong = 0;
+    pthread_t thread;
+    renaming = true;
+    assert_int_equal(pthread_create(&thread, NULL, rename_the_root, NULL), 0);
+    for (int i = 0; i < 20000; i++)
+        wrong += open_inode(pf_resolve_in_root, "chain39", O_PATH) != wanted;
+    renaming = false;
+    pthread_join(thread, NULL);
+    assert_int_equal(wrong, 0);
+}
+
 /* Returns the number of differences. */
 static unsigned check_creating(const char *path, int flags)
 {
@@ -387,6 +417,7 @@ static void bounds_paths(void **state)
 static const struct CMUnitTest tests[] = {
     test(walk_agrees_with_openat2),
     test(stays_in_the_root),
+    test(counts_each_link_once),
     test(walk_creates_as_openat2_does),
     test(walk_agrees_on_random_trees),
     test(beneath_refuses_links_and_dots),
