@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import sys
 
 SKIPPED = 77
@@ -23,3 +24,12 @@ def need_programs(*names):
     for name in names:
         if not shutil.which(name, path=path):
             skip(f"needs {name}")
+
+
+def need_way_for_others(path):
+    """For what another user runs: each directory that leads to it lets him through."""
+    path = os.path.realpath(path)
+    while path != "/":
+        path = os.path.dirname(path)
+        if not os.stat(path).st_mode & stat.S_IXOTH:
+            skip(f"needs a temporary directory that other users may enter: {path} is closed to them (set TMPDIR)")

@@ -2,6 +2,7 @@
 """The template for an unprivileged container: as root of a user namespace, with lxc-create's --mapped-uid."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from nginx import Nginx
 from report import Report
 from server import MIRROR_PATH
-from skip import need_programs, need_root, skip
+from skip import need_programs, need_root, need_way_for_others, skip
 from template import VARIABLES
 from workspace import arguments, temporary_folder
 
@@ -55,12 +56,15 @@ def main():
         os.makedirs(where)
         for path in (home, where):
             os.chown(path, FIRST_ID, FIRST_ID)
+        # The build may lie where nobody but root comes, as below /root.
+        program = shutil.copy(os.path.join(wanted.bin, "lxc-plamo-fast"), folder)
+        need_way_for_others(program)
         environment = {k: v for k, v in os.environ.items() if k not in VARIABLES}
         environment.update({"HOME": home, "DLSCHEME": "http", "MIRRORSRV": server.address,
                             "MIRRORPATH": MIRROR_PATH, "ADDONPKGS": DEVICES})
         rootfs = os.path.join(where, "rootfs")
         status, output = in_user_namespace(
-            [os.path.join(wanted.bin, "lxc-plamo-fast"), f"--path={where}", "--name=u1", f"--rootfs={rootfs}",
+            [program, f"--path={where}", "--name=u1", f"--rootfs={rootfs}",
              "--mapped-uid", "0", "--mapped-gid", "0", "-r", RELEASE], environment)
         if not report.equal(status, 0, "status of the template"):
             report.note(output)
