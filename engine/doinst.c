@@ -74,20 +74,12 @@ static bool is_plain_word(const char *word)
     return true;
 }
 
-/* The package system's own folder is there while a script runs, but not while pairs are applied. */
-static bool is_in_install(const char *word)
-{
-    while (word[0] == '.' && word[1] == '/')
-        word += 2 + strspn(word + 2, "/");
-    return strncmp(word, "install", 7) == 0 && (word[7] == '/' || word[7] == '\0');
-}
-
 /* rm refuses these, and a slash at the end changes what it and ln do: leave them to the real ones.
  */
 static bool is_plain_name(const char *word)
 {
     size_t length = strlen(word);
-    if (!is_plain_word(word) || is_in_install(word) || word[length - 1] == '/')
+    if (!is_plain_word(word) || word[length - 1] == '/')
         return false;
     const char *slash = strrchr(word, '/');
     const char *leaf = slash ? slash + 1 : word;
@@ -98,7 +90,7 @@ static bool is_plain_name(const char *word)
  */
 static bool is_plain_folder(const char *word)
 {
-    if (!is_plain_word(word) || is_in_install(word))
+    if (!is_plain_word(word))
         return false;
     for (const char *p = word; *p; p += strspn(p, "/")) {
         size_t n = strcspn(p, "/");
@@ -107,6 +99,22 @@ static bool is_plain_folder(const char *word)
         p += n;
     }
     return true;
+}
+
+static bool is_in_install(const char *word)
+{
+    while (word[0] == '.' && word[1] == '/')
+        word += 2 + strspn(word + 2, "/");
+    return strncmp(word, "install", 7) == 0 && (word[7] == '/' || word[7] == '\0');
+}
+
+/* The package system's own folder is there while a script runs, but not while pairs are applied.
+   Where FOLDER is missing the shell stays in the root, so that before it ran NAME alone may mean
+   that folder. */
+static bool means_install(const char *folder, const char *name, bool has_run)
+{
+    bool in_root = folder[strspn(folder, "./")] == '\0';
+    return is_in_install(folder) || ((in_root || !has_run) && is_in_install(name));
 }
 
 /* More words than any of the two forms has. */
@@ -126,13 +134,13 @@ static size_t split_words(char *line, char *words[MAX_WORDS])
 }
 
 /* "( cd FOLDER ; rm -rf NAME )" has 8 words, "( cd FOLDER ; ln -sf TARGET NAME )" 9. */
-static bool parse_line(char *line, struct pf_doinst_op *op)
+static bool parse_line(char *line, bool has_run, struct pf_doinst_op *op)
 {
     char *w[MAX_WORDS];
     size_t n = split_words(line, w);
     if ((n != 8 && n != 9) || strcmp(w[0], "(") != 0 || strcmp(w[1], "cd") != 0 ||
         strcmp(w[3], ";") != 0 || strcmp(w[n - 1], ")") != 0 || !is_plain_folder(w[2]) ||
-        !is_plain_name(w[n - 2]))
+        !is_plain_name(w[n - 2]) || means_install(w[2], w[n - 2], has_run))
         return false;
     bool link = n == 9;
     if (strcmp(w[4], link ? "ln" : "rm") != 0 || strcmp(w[5], link ? "-sf" : "-rf") != 0)
@@ -146,8 +154,8 @@ static bool parse_line(char *line, struct pf_doinst_op *op)
     return true;
 }
 
-int pf_doinst_parse(const char *script, size_t length, struct pf_doinst_ops *out,
-                    struct pf_error *err)
+static int parse(const char *script, size_t length, bool has_run, struct pf_doinst_ops *out,
+                 struct pf_error *err)
 {
     *out = (struct pf_doinst_ops){0};
     /* A NUL byte would end a line for us and not for a shell. */
@@ -170,13 +178,25 @@ int pf_doinst_parse(const char *script, size_t length, struct pf_doinst_ops *out
         const char *first = line + strspn(line, " \t");
         if (*first == '\0' || *first == '#')
             continue;
-        if (!parse_line(line, &out->ops[out->count])) {
+        if (!parse_line(line, has_run, &out->ops[out->count])) {
             pf_doinst_ops_end(out);
             return 0;
         }
         out->count++;
     }
     return 1;
+}
+
+int pf_doinst_parse(const char *script, size_t length, struct pf_doinst_ops *out,
+                    struct pf_error *err)
+{
+    return parse(script, length, false, out, err);
+}
+
+int pf_doinst_parse_kept(const char *script, size_t length, struct pf_doinst_ops *out,
+                         struct pf_error *err)
+{
+    return parse(script, length, true, out, err);
 }
 
 /* Words of a head that may change what a pair behind it means. */
@@ -274,7 +294,7 @@ static bool is_pair_line(const char *p, size_t length, bool *pair)
     line[strcspn(line, "\n")] = '\0';
     first = line + strspn(line, " \t");
     *pair = *first && *first != '#';
-    return !*pair || parse_line(line, &op);
+    return !*pair || parse_line(line, false, &op);
 }
 
 int pf_doinst_parse_front(const char *script, size_t length, size_t *front_length,

@@ -35,6 +35,11 @@ struct pf_doinst_ops {
 int pf_doinst_parse(const char *script, size_t length, struct pf_doinst_ops *out,
                     struct pf_error *err);
 
+/* The same of a script that has run and is kept: what its lines did is known where a shell had to
+   do it because a name, as in bin/install, could mean the package system's own folder. */
+int pf_doinst_parse_kept(const char *script, size_t length, struct pf_doinst_ops *out,
+                         struct pf_error *err);
+
 /* The same of the lines before all else, of *front_length bytes: a shell that begins behind them
    knows no difference. Returns 1, or 0 if there are none. */
 int pf_doinst_parse_front(const char *script, size_t length, size_t *front_length,

@@ -64,7 +64,7 @@ static int pairs_of_shell(const char *script, size_t length, struct pf_doinst_op
     for (const char *p = script; *p;) {
         size_t n = strcspn(p, "\n");
         struct pf_doinst_ops one;
-        int plain = pf_doinst_parse(p, n, &one, err);
+        int plain = pf_doinst_parse_kept(p, n, &one, err);
         if (plain < 0)
             return plain;
         if (plain && one.count) {
@@ -75,7 +75,7 @@ static int pairs_of_shell(const char *script, size_t length, struct pf_doinst_op
         pf_doinst_ops_end(&one);
         p += n + (p[n] == '\n');
     }
-    int plain = pf_doinst_parse(lines, used, out, err);
+    int plain = pf_doinst_parse_kept(lines, used, out, err);
     return plain < 0 ? plain : 0;
 }
 
@@ -89,7 +89,7 @@ static int read_script(struct reading *r, struct pf_installed_package *package)
                            &ignored, r->err);
     if (failed || !package->script)
         return failed ? pf_error_context(r->err, SCRIPTS) : 0;
-    int plain = pf_doinst_parse(package->script, length, &package->pairs, r->err);
+    int plain = pf_doinst_parse_kept(package->script, length, &package->pairs, r->err);
     package->needs_shell = plain == 0;
     return plain ? (plain < 0 ? plain : 0)
                  : pairs_of_shell(package->script, length, &package->pairs, r->err);

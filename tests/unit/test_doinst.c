@@ -379,6 +379,28 @@ static void leaves_the_rest_to_a_shell(void **state)
     }
 }
 
+static void knows_what_a_kept_script_did(void **state)
+{
+    (void)state;
+    static const char *const known[] = {"( cd bin ; rm -rf install )",
+                                        "( cd a/b ; ln -sf t install )",
+                                        "( cd a ; rm -rf install/b )"};
+    static const char *const unknown[] = {"( cd . ; rm -rf install )",
+                                          "( cd ./ ; ln -sf t install )",
+                                          "( cd install ; rm -rf b )", "( cd / ; rm -rf install )"};
+    struct pf_doinst_ops ops;
+    struct pf_error err = {0};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t length = strlen(known[i]);
+        assert_int_equal(pf_doinst_parse(known[i], length, &ops, &err), 0);
+        assert_int_equal(pf_doinst_parse_kept(known[i], length, &ops, &err), 1);
+        assert_int_equal(ops.count, 1);
+        pf_doinst_ops_end(&ops);
+    }
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        assert_int_equal(pf_doinst_parse_kept(unknown[i], strlen(unknown[i]), &ops, &err), 0);
+}
+
 static void leaves_nul_bytes_to_a_shell(void **state)
 {
     (void)state;
@@ -431,6 +453,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(leaves_heads_in_doubt_to_the_shell),
     cmocka_unit_test(comes_to_what_a_shell_comes_to),
     cmocka_unit_test(leaves_the_rest_to_a_shell),
+    cmocka_unit_test(knows_what_a_kept_script_did),
     cmocka_unit_test(leaves_nul_bytes_to_a_shell),
     cmocka_unit_test(does_not_continue_comments),
     cmocka_unit_test(reads_thousands),
