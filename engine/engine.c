@@ -3,6 +3,7 @@
 #include "state.h"
 
 #include "asked.h"
+#include "cryptomemory.h"
 #include "fs.h"
 #include "message.h"
 #include "nearest.h"
@@ -24,6 +25,7 @@ void pf_engine_init_process(void)
     if (fd >= 0)
         close(fd);
     umask(0);
+    pf_cryptomemory_use();
     signal(SIGPIPE, SIG_IGN);
 }
 

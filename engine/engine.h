@@ -61,8 +61,8 @@ struct pf_settings {
 #define PF_NO_WAIT UINT32_MAX
 
 /* Readies the process: umask 0, SIGPIPE ignored, /dev/null in the place of closed standard
-   descriptors. All of that is process-wide, so the program decides, once, before it makes an
-   engine. */
+   descriptors, libcrypto's memory with a reserve. All of that is process-wide, so the program
+   decides, once, before it makes an engine. */
 void pf_engine_init_process(void);
 
 struct pf_engine;
