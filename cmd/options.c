@@ -359,8 +359,10 @@ static int take_limit(const char *text, struct pf_limits *limits)
         const char *name;
         uint64_t *value;
     } known[] = {
-        {"entries", &limits->entries}, {"depth", &limits->depth}, {"names", &limits->name_bytes},
-        {"ratio", &limits->ratio},     {"bytes", &limits->bytes}, {"memory", &limits->memory_bytes},
+        {"entries", &limits->entries},     {"depth", &limits->depth},
+        {"names", &limits->name_bytes},    {"ratio", &limits->ratio},
+        {"bytes", &limits->bytes},         {"memory", &limits->memory_bytes},
+        {"unchecked", &limits->unchecked},
     };
     size_t length = strcspn(text, "=");
     for (size_t i = 0; text[length] && i < sizeof known / sizeof *known; i++) {
@@ -369,7 +371,7 @@ static int take_limit(const char *text, struct pf_limits *limits)
             return 1;
     }
     report_error("--limit takes NAME=N like ratio=5000 or bytes=64G, with one of entries, depth, "
-                 "names, ratio, bytes, memory, not \"%s\"",
+                 "names, ratio, bytes, memory, unchecked, not \"%s\"",
                  text);
     return -1;
 }

@@ -22,6 +22,9 @@
    one in front of each that has something. */
 #define MAX_EMPTY_FRAMES 1000
 
+/* A zstd frame's magic and its descriptor. */
+#define FRAME_HEAD 5
+
 /* The four libraries behind one interface. `step` moves data from in to out; it returns 0 with
    d->frame_ended set where a frame (member, stream) ended just there. */
 struct codec {
@@ -52,10 +55,12 @@ struct pf_decode {
     uint64_t in_total, out_total;
     uint64_t frame_start; /* of what has been decoded */
     int64_t waited_ns;
-    unsigned empty_frames; /* more of them than of others */
-    bool in_eof;           /* the file has been read to its end */
-    bool frame_ended;      /* at a boundary: the file may end here */
-    bool trailing;         /* only zero bytes may follow */
+    unsigned char head[FRAME_HEAD]; /* of the zstd frame that is being decoded */
+    size_t head_length;             /* so much of it has passed */
+    unsigned empty_frames;          /* more of them than of others */
+    bool in_eof;                    /* the file has been read to its end */
+    bool frame_ended;               /* at a boundary: the file may end here */
+    bool trailing;                  /* only zero bytes may follow */
 };
 
 static int corrupt(struct pf_decode *d, struct pf_error *err, const char *why)
@@ -68,6 +73,22 @@ static int too_much_memory(struct pf_decode *d, struct pf_error *err)
 {
     return pf_error_set(err, PF_E_LIMIT, "decoding it takes more than %llu MiB of memory",
                         (unsigned long long)(d->limits.memory_bytes >> 20));
+}
+
+/* Would damage go unseen? zlib and bzip2 check always. */
+static bool is_vouched_for(const struct pf_decode *d)
+{
+    const struct pf_checksum *sum = d->limits.checksum;
+    return d->limits.unchecked || (sum && sum->kind == PF_DIGEST_SHA256);
+}
+
+static int refuse_unchecked(struct pf_decode *d, struct pf_error *err)
+{
+    return pf_error_set(err, PF_E_LIMIT,
+                        "the %s data has no check values, so damage would go unseen; a SHA-256 of "
+                        "a lockfile or the mirror vouches for it, --limit unchecked=1 takes it as "
+                        "it is",
+                        d->codec->name);
 }
 
 static int gzip_start(struct pf_decode *d, struct pf_error *err)
@@ -142,7 +163,8 @@ static int bzip2_restart(struct pf_decode *d, struct pf_error *err)
 static int xz_start(struct pf_decode *d, struct pf_error *err)
 {
     lzma_mt mt = {
-        .flags = LZMA_TELL_UNSUPPORTED_CHECK | LZMA_CONCATENATED | LZMA_FAIL_FAST,
+        .flags = (is_vouched_for(d) ? 0 : LZMA_TELL_NO_CHECK) | LZMA_TELL_UNSUPPORTED_CHECK |
+                 LZMA_CONCATENATED | LZMA_FAIL_FAST,
         .threads = d->limits.threads ? d->limits.threads : 1,
         .memlimit_threading = d->limits.memory_bytes,
         .memlimit_stop = d->limits.memory_bytes,
@@ -173,6 +195,8 @@ static int xz_step(struct pf_decode *d, struct pf_error *err)
         return too_much_memory(d, err);
     case LZMA_MEM_ERROR:
         return pf_error_memory(err);
+    case LZMA_NO_CHECK:
+        return refuse_unchecked(d, err);
     case LZMA_UNSUPPORTED_CHECK:
         return corrupt(d, err, "its integrity check is of an unknown kind");
     case LZMA_OPTIONS_ERROR:
@@ -208,8 +232,29 @@ static int zstd_start(struct pf_decode *d, struct pf_error *err)
     return 0;
 }
 
+/* The frame's head has passed: has it a check value? A frame that is passed over needs none.
+   (RFC 8878, 3.1.1.1.1: bit 2 of the descriptor.) */
+static int check_head(struct pf_decode *d, struct pf_error *err)
+{
+    bool data = memcmp(d->head, d->codec->magic, d->codec->magic_length) == 0;
+    bool checked = d->head[FRAME_HEAD - 1] & 4;
+    return data && !checked && !is_vouched_for(d) ? refuse_unchecked(d, err) : 0;
+}
+
+static int take_head(struct pf_decode *d, const unsigned char *data, size_t length,
+                     struct pf_error *err)
+{
+    size_t wanted = FRAME_HEAD - d->head_length, n = length < wanted ? length : wanted;
+    if (n == 0)
+        return 0;
+    memcpy(d->head + d->head_length, data, n);
+    d->head_length += n;
+    return d->head_length == FRAME_HEAD ? check_head(d, err) : 0;
+}
+
 static int zstd_step(struct pf_decode *d, struct pf_error *err)
 {
+    size_t from = d->in_pos;
     ZSTD_inBuffer in = {.src = d->in, .size = d->in_end, .pos = d->in_pos};
     ZSTD_outBuffer out = {.dst = d->out, .size = OUT_SIZE, .pos = d->out_end};
     size_t hint = ZSTD_decompressStream(d->zstd, &out, &in);
@@ -222,12 +267,13 @@ static int zstd_step(struct pf_decode *d, struct pf_error *err)
     }
     if (hint == 0)
         d->frame_ended = true;
-    return 0;
+    return take_head(d, d->in + from, d->in_pos - from, err);
 }
 
 static int zstd_restart(struct pf_decode *d, struct pf_error *err)
 {
-    (void)d, (void)err; /* ZSTD_decompressStream starts the next frame by itself */
+    (void)err; /* ZSTD_decompressStream starts the next frame by itself */
+    d->head_length = 0;
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "pkgname.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,7 +23,8 @@ struct pf_decode_limits {
     /* Of a file that may still be growing; NULL: it is whole. Waits until there are more than
        `offset` bytes and returns how many; INT64_MAX: all; -1: they are not to be used. */
     int64_t (*await)(void *ctx, uint64_t offset);
-    void *ctx;                          /* theirs */
+    void *ctx;      /* theirs */
+    bool unchecked; /* take data whose container has no check values, see pf_decode_next */
     const struct pf_checksum *checksum; /* what the whole file must have; NULL: nothing is known */
 };
 
@@ -45,7 +47,8 @@ int pf_decode_new(int fd, enum pf_format format, const struct pf_decode_limits *
    and length of the container has been verified, the last frame was whole, and nothing but zero
    bytes followed it (RFC 1952, RFC 8878, the xz file format 1.1, bzip2), and the whole file has the
    checksum that was asked for. PF_E_CORRUPT otherwise,
-   PF_E_LIMIT where a limit was reached, PF_E_CANCELLED where `await` has said -1. */
+   PF_E_LIMIT where a limit was reached, or where xz or zstd data has no check values, no SHA-256
+   vouches for it and `unchecked` does not allow it, PF_E_CANCELLED where `await` has said -1. */
 int pf_decode_next(struct pf_decode *decode, const void **data, size_t *length,
                    struct pf_error *err);
 

@@ -19,6 +19,7 @@ struct pf_limits {
     uint64_t ratio;        /* unpacked : packed bytes; default 250 */
     uint64_t bytes;        /* unpacked; default 32 GiB */
     uint64_t memory_bytes; /* of its decoder; default 192 MiB */
+    uint64_t unchecked;    /* 1: take it where its xz or zstd data has no check values */
 };
 
 /* What is to be built, and how. A NULL or 0 means the default. Lists end with NULL; an empty list

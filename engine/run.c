@@ -62,6 +62,7 @@ struct pf_stage_limits pf_run_stage_limits(const struct pf_limits *wanted)
         limits.members = wanted->entries > UINT32_MAX ? UINT32_MAX : (uint32_t)wanted->entries;
     if (wanted->depth)
         limits.depth = wanted->depth > UINT_MAX ? UINT_MAX : (unsigned)wanted->depth;
+    limits.decode.unchecked = wanted->unchecked > 0;
     if (wanted->name_bytes)
         limits.text_bytes = wanted->name_bytes;
     if (wanted->ratio)

@@ -21,7 +21,7 @@ SUFFIXES = ("tgz", "tbz", "txz", "tzst")
 TAR = file("usr/share/evil", noise(40)) + END
 
 # RFC 8878, 3.1.1: magic, descriptor (single segment), content size 0, a last block of nothing.
-EMPTY_ZSTD = struct.pack("<I", 0xFD2FB528) + b"\x20\0" + b"\1\0\0"
+EMPTY_ZSTD = struct.pack("<I", 0xFD2FB528) + b"\x24\0" + b"\1\0\0" + b"\x99\xe9\xd8\x51"
 
 
 def decoded(data, suffix):
@@ -87,6 +87,12 @@ class Damage(AttackTest):
                               ("length", struct.pack("<II", zlib.crc32(TAR), len(TAR) + 1)),
                               ("both", bytes(8)), ("none", b"")):
             self.refused(good[:-8] + trailer, what=what)
+
+    def test_without_check_values(self):
+        """xz, … zstd with a flipped bit anywhere (R): where nothing in the file could tell, the file is refused"""
+        zstd = subprocess.run(["zstd", "-q", "-c", "--no-check"], input=TAR, capture_output=True, check=True).stdout
+        self.refused(lzma.compress(TAR, check=lzma.CHECK_NONE), "check values", suffix="txz")
+        self.refused(zstd, "check values", suffix="tzst")
 
     def test_cut_anywhere(self):
         """cut at every 512-byte boundary … (R): the compressed file, and at each byte of its end"""
@@ -193,7 +199,7 @@ class Bombs(AttackTest):
     def test_endless_zstd(self):
         """endless zstd (R at the cap): blocks of one repeated byte, without a last one"""
         # RFC 8878, 3.1.1: magic, descriptor, window of 1 MiB, then blocks: a header (128 KiB, RLE) and the byte.
-        frame = struct.pack("<I", 0xFD2FB528) + b"\0" + bytes([(20 - 10) << 3])
+        frame = struct.pack("<I", 0xFD2FB528) + b"\4" + bytes([(20 - 10) << 3])
         block = struct.pack("<I", (128 * 1024) << 3 | 1 << 1)[:3] + b"\0"
         first = header("usr/share/bomb", (8 << 30) - 1)
         raw = struct.pack("<I", len(first) << 3)[:3] + first

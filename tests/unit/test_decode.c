@@ -194,6 +194,58 @@ static void passes_over_skippable_frames(void **state)
     buffer_end(&text);
 }
 
+/* By xz --check=none, and zstd --no-check. */
+static void compress_unchecked(enum pf_format format, const char *text, struct buffer *packed)
+{
+    uint8_t data[4096];
+    size_t length = 0;
+    if (format == PF_FORMAT_XZ) {
+        assert_int_equal(lzma_easy_buffer_encode(6, LZMA_CHECK_NONE, NULL, (const uint8_t *)text,
+                                                 strlen(text), data, &length, sizeof data),
+                         LZMA_OK);
+    } else {
+        length = ZSTD_compress(data, sizeof data, text, strlen(text), 3);
+        assert_false(ZSTD_isError(length));
+    }
+    buffer_add(packed, data, length);
+}
+
+/* A flipped bit in such data gives other bytes, and nobody would know. */
+static void wants_check_values_or_a_sha256(void **state)
+{
+    (void)state;
+    static const enum pf_format formats[] = {PF_FORMAT_XZ, PF_FORMAT_ZSTD};
+    for (size_t i = 0; i < 4; i++) {
+        enum pf_format f = formats[i % 2];
+        struct buffer packed = {0}, out = {0};
+        struct pf_error err = {0};
+        struct pf_checksum sum = {.kind = PF_DIGEST_SHA256};
+        struct pf_decode_limits limits = defaults;
+        /* Each frame counts. */
+        if (i >= 2)
+            compress_to(f, "text", 4, &packed);
+        compress_unchecked(f, "text", &packed);
+        assert_code(decode(f, packed.data, packed.length, &limits, &out, &err), PF_E_LIMIT, &err);
+        assert_contains(err.text, "check values");
+        out.length = 0;
+        limits.unchecked = true;
+        assert_ok(decode(f, packed.data, packed.length, &limits, &out, &err), &err);
+        limits.unchecked = false;
+        put_bytes(temp.fd, "sum", packed.data, packed.length, 0644);
+        int fd = openat(temp.fd, "sum", O_RDONLY | O_CLOEXEC);
+        assert_int_equal(pf_digest_file(fd, PF_DIGEST_SHA256, sum.hex, &err), 0);
+        limits.checksum = &sum;
+        out.length = 0;
+        assert_ok(decode(f, packed.data, packed.length, &limits, &out, &err), &err);
+        sum.kind = PF_DIGEST_MD5;
+        out.length = 0;
+        assert_code(decode(f, packed.data, packed.length, &limits, &out, &err), PF_E_LIMIT, &err);
+        close(fd);
+        buffer_end(&packed);
+        buffer_end(&out);
+    }
+}
+
 static void decodes_xz_of_several_blocks_and_threads(void **state)
 {
     (void)state;
@@ -384,6 +436,7 @@ static void limits_memory(void **state)
     packed.length = 0;
     ZSTD_CCtx *zstd = ZSTD_createCCtx();
     ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, 27);
+    ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
     ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 0);
     buffer_add(&packed, text, 1 << 20);
     ZSTD_outBuffer to = {packed.data, packed.capacity, 0};
@@ -595,6 +648,7 @@ static const struct CMUnitTest tests[] = {
     test(decodes_several_frames),
     test(refuses_frames_of_nothing_without_end),
     test(passes_over_skippable_frames),
+    test(wants_check_values_or_a_sha256),
     test(decodes_xz_of_several_blocks_and_threads),
     test(refuses_every_cut),
     test(no_flipped_bit_changes_the_output),
