@@ -5,9 +5,12 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -105,27 +108,87 @@ void pf_digest_free(struct pf_digest *digest)
     free(digest);
 }
 
-int pf_digest_file(int fd, enum pf_digest_kind kind, char text[PF_DIGEST_TEXT_SIZE],
-                   struct pf_error *err)
+/* Of a hole nothing is read, but its zeros count. */
+static int add_hole(struct pf_digest *digest, uint64_t length, _Atomic uint64_t *most,
+                    struct pf_error *err)
+{
+    static const char zeros[64 * 1024];
+    uint64_t left = atomic_load(most);
+    do {
+        if (length > left)
+            return pf_error_set(err, PF_E_LIMIT,
+                                "holes of more bytes than any package or root has");
+    } while (!atomic_compare_exchange_weak(most, &left, left - length));
+    while (length > 0) {
+        size_t n = length < sizeof zeros ? (size_t)length : sizeof zeros;
+        pf_digest_add(digest, zeros, n);
+        length -= n;
+    }
+    return 0;
+}
+
+/* Passes over the hole that the file may have at its offset. */
+static int pass_hole(int fd, struct pf_digest *digest, _Atomic uint64_t *most, struct pf_error *err)
+{
+    off_t at = lseek(fd, 0, SEEK_CUR), data = at < 0 ? -1 : lseek(fd, at, SEEK_DATA);
+    if (at >= 0 && data < 0 && errno == ENXIO)
+        data = lseek(fd, 0, SEEK_END);
+    /* No file, or a file system that knows of no holes: all is read. */
+    if (data <= at)
+        return 0;
+    return add_hole(digest, (uint64_t)(data - at), most, err);
+}
+
+static int add_file(int fd, struct pf_digest *digest, char *buffer, size_t size,
+                    _Atomic uint64_t *most, struct pf_error *err)
+{
+    struct stat st;
+    bool sparse = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_blocks < st.st_size / 512;
+    for (;;) {
+        int rc = sparse ? pass_hole(fd, digest, most, err) : 0;
+        if (rc)
+            return rc;
+        off_t at = sparse ? lseek(fd, 0, SEEK_CUR) : -1;
+        off_t hole = at < 0 ? -1 : lseek(fd, at, SEEK_HOLE);
+        if (at >= 0 && lseek(fd, at, SEEK_SET) < 0)
+            return pf_error_errno(err, "reading");
+        uint64_t left = hole > at ? (uint64_t)(hole - at) : UINT64_MAX;
+        ssize_t n = 1;
+        while (left > 0) {
+            n = read(fd, buffer, left < size ? (size_t)left : size);
+            if (n < 0 && errno == EINTR)
+                continue;
+            if (n <= 0)
+                break;
+            pf_digest_add(digest, buffer, (size_t)n);
+            left -= (uint64_t)n;
+        }
+        if (n <= 0)
+            return n == 0 ? 0 : pf_error_errno(err, "reading");
+    }
+}
+
+int pf_digest_file_within(int fd, enum pf_digest_kind kind, _Atomic uint64_t *hole_bytes,
+                          char text[PF_DIGEST_TEXT_SIZE], struct pf_error *err)
 {
     enum { CHUNK = 256 * 1024 };
     struct pf_digest *digest = pf_digest_new(kind);
     pf_auto_free char *buffer = malloc(CHUNK);
-    int result = 0;
+    int rc = 0;
     if (!digest || !buffer)
-        result = pf_error_set(err, PF_E_SYSTEM, "no memory for %s, or not allowed here",
-                              pf_digest_name(kind));
-    while (result == 0) {
-        ssize_t n = read(fd, buffer, CHUNK);
-        if (n == 0)
-            break;
-        if (n > 0)
-            pf_digest_add(digest, buffer, (size_t)n);
-        else if (errno != EINTR)
-            result = pf_error_errno(err, "reading");
-    }
-    if (result == 0)
+        rc = pf_error_set(err, PF_E_SYSTEM, "no memory for %s, or not allowed here",
+                          pf_digest_name(kind));
+    if (!rc)
+        rc = add_file(fd, digest, buffer, CHUNK, hole_bytes, err);
+    if (!rc)
         pf_digest_text(digest, text);
     pf_digest_free(digest);
-    return result;
+    return rc;
+}
+
+int pf_digest_file(int fd, enum pf_digest_kind kind, char text[PF_DIGEST_TEXT_SIZE],
+                   struct pf_error *err)
+{
+    _Atomic uint64_t hole_bytes = PF_DIGEST_HOLE_BYTES;
+    return pf_digest_file_within(fd, kind, &hole_bytes, text, err);
 }

@@ -11,12 +11,17 @@
 
 #define NONE PF_NODE_NONE
 
+/* Bytes of scripts that are looked through, again for each path: less than a minute. Plamo's base
+   has 60 kB of them. */
+#define MAX_SCANNED (UINT64_C(4) << 30)
+
 struct pf_ownership {
     struct pf_ownertree tree;
     /* What the last answer points to: */
     struct pf_claim *shown;
     size_t shown_room;
     char path[PATH_MAX];
+    uint64_t scanned_bytes; /* of scripts, so far */
 };
 
 int pf_ownership_new(int root_fd, const struct pf_installed *installed, const atomic_bool *stop,
@@ -43,15 +48,25 @@ void pf_ownership_free(struct pf_ownership *o)
     free(o);
 }
 
-const char *pf_ownership_scripted_by(const struct pf_ownership *o, const char *path, bool gone)
+int pf_ownership_scripted_by(struct pf_ownership *o, const char *path, bool gone, const char **stem,
+                             struct pf_error *err)
 {
+    *stem = NULL;
     for (size_t i = o->tree.installed->count; *path && i-- > 0;) {
         const struct pf_installed_package *package = &o->tree.installed->packages[i];
-        if (package->needs_shell && (!gone || pf_scriptwords_removes(package->script)) &&
-            pf_scriptwords_name(package->script, path))
-            return package->record.stem;
+        if (!package->needs_shell)
+            continue;
+        o->scanned_bytes += strlen(package->script);
+        if (o->scanned_bytes > MAX_SCANNED)
+            return pf_error_set(err, PF_E_LIMIT,
+                                "too many paths differ for all of its scripts to be asked");
+        if ((!gone || pf_scriptwords_removes(package->script)) &&
+            pf_scriptwords_name(package->script, path)) {
+            *stem = package->record.stem;
+            return 0;
+        }
     }
-    return NULL;
+    return 0;
 }
 
 /* Fills `shown` with the claims to a node. */
@@ -100,7 +115,7 @@ int pf_ownership_find(struct pf_ownership *o, const char *path, struct pf_owned 
     if (!failed)
         failed = show(o, node, out, err);
     if (!failed && (!out->winner || !out->present))
-        out->scripted_by = pf_ownership_scripted_by(o, o->path, !out->present);
+        failed = pf_ownership_scripted_by(o, o->path, !out->present, &out->scripted_by, err);
     return failed;
 }
 

@@ -45,8 +45,9 @@ int pf_ownership_each_overlap(struct pf_ownership *ownership, pf_owned_fn fn, vo
 
 /* The stem of the last package whose script needs a shell and names the path, as
    pf_scriptwords_name has it; NULL: none. gone: only a script that can remove or move something
-   counts. */
-const char *pf_ownership_scripted_by(const struct pf_ownership *ownership, const char *path,
-                                     bool gone);
+   counts. PF_E_LIMIT: all such questions together have taken more than any installation asks for;
+   scripts and missing files are the root's, and so is their product. One thread only. */
+int pf_ownership_scripted_by(struct pf_ownership *ownership, const char *path, bool gone,
+                             const char **stem, struct pf_error *err);
 
 #endif

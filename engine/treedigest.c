@@ -49,7 +49,8 @@ struct tree {
     struct entry *entries;
     size_t count;
     const struct pf_treedigest_settings *settings;
-    size_t folder; /* while it is walked: the entry whose names come */
+    _Atomic uint64_t hole_bytes; /* that may still come */
+    size_t folder;               /* while it is walked: the entry whose names come */
     struct pf_error *err;
 };
 
@@ -206,14 +207,15 @@ static int write_record(int fd, FILE *out, struct pf_error *err)
     return 0;
 }
 
-static int write_content(const struct entry *entry, int fd, FILE *out, struct pf_error *err)
+static int write_content(struct tree *tree, const struct entry *entry, int fd, FILE *out,
+                         struct pf_error *err)
 {
     char text[PF_DIGEST_TEXT_SIZE];
     if (strcmp(entry->path, install_log) == 0)
         return 0;
     if (is_record(entry->path))
         return write_record(fd, out, err);
-    int failed = pf_digest_file(fd, PF_DIGEST_SHA256, text, err);
+    int failed = pf_digest_file_within(fd, PF_DIGEST_SHA256, &tree->hole_bytes, text, err);
     if (!failed)
         fprintf(out, "%ju%c%s%c", (uintmax_t)entry->st.st_size, 0, text, 0);
     return failed;
@@ -269,18 +271,18 @@ static int write_attributes(int fd, FILE *out, struct pf_error *err)
 }
 
 /* A regular file or a folder. */
-static int write_opened(const struct tree *tree, const struct entry *entry, FILE *out,
+static int write_opened(struct tree *tree, const struct entry *entry, FILE *out,
                         struct pf_error *err)
 {
     pf_auto_fd int fd =
         pf_resolve_beneath(tree->root_fd, entry->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0)
         return pf_error_errno(err, "opening it");
-    int failed = S_ISREG(entry->st.st_mode) ? write_content(entry, fd, out, err) : 0;
+    int failed = S_ISREG(entry->st.st_mode) ? write_content(tree, entry, fd, out, err) : 0;
     return failed ? failed : write_attributes(fd, out, err);
 }
 
-static int write_entry(const struct tree *tree, const struct entry *entry, FILE *out,
+static int write_entry(struct tree *tree, const struct entry *entry, FILE *out,
                        struct pf_error *err)
 {
     const struct stat *st = &entry->st;
@@ -306,7 +308,7 @@ static int write_entry(const struct tree *tree, const struct entry *entry, FILE 
 
 static uint64_t read_entry(void *ctx, void *item)
 {
-    const struct tree *tree = ctx;
+    struct tree *tree = ctx;
     struct entry *entry = item;
     if (is_cancelled(tree)) {
         pf_error_set(&entry->error, PF_E_CANCELLED, "stopped");
@@ -374,7 +376,10 @@ int pf_treedigest(int root_fd, const struct pf_treedigest_settings *settings,
 {
     struct pf_error own = {0};
     pf_auto_fd int bare_fd = pf_mounts_open_bare(root_fd);
-    struct tree tree = {.root_fd = bare_fd, .settings = settings, .err = err ? err : &own};
+    struct tree tree = {.root_fd = bare_fd,
+                        .hole_bytes = PF_DIGEST_HOLE_BYTES,
+                        .settings = settings,
+                        .err = err ? err : &own};
     if (bare_fd < 0 || pf_mounts_id(bare_fd, &tree.mount) < 0)
         return pf_error_errno(err, "the root");
     int failed = digest_tree(&tree, text);

@@ -60,8 +60,11 @@ static int tell_of_root(struct run *r, const struct pf_finding *found, unsigned 
     const struct pf_verify *verify = r->verify;
     struct pf_finding finding = *found;
     const char *path = finding.subject;
-    const char *script =
-        pf_ownership_scripted_by(verify->ownership, path, what & PF_DIFFERS_REMOVED);
+    const char *script;
+    int failed = pf_ownership_scripted_by(verify->ownership, path, what & PF_DIFFERS_REMOVED,
+                                          &script, r->err);
+    if (failed)
+        return failed;
     if (pf_livemount_covers_path(&r->mount, verify->root_fd, path)) {
         finding.reason = pf_message(N_("a pseudo file system is mounted there"));
     } else if (pf_configured_explains(verify->profile, verify->root_fd, path, what, there)) {

@@ -91,6 +91,44 @@ static void does_not_depend_on_the_pieces(void **state)
     one_does_not_depend_on_the_pieces(PF_DIGEST_SHA256);
 }
 
+/* Zeros are zeros, stored or not; but a hole costs nothing to make, and must not take for ever. */
+static void passes_over_holes(void **state)
+{
+    (void)state;
+    struct temp temp;
+    struct pf_error err = {0};
+    const size_t size = 3 << 20;
+    char *zeros = calloc(1, size);
+    char stored[PF_DIGEST_TEXT_SIZE], sparse[PF_DIGEST_TEXT_SIZE];
+    temp_begin(&temp);
+    for (int i = 0; i < 3; i++) {
+        memset(zeros, 0, size);
+        if (i)
+            memcpy(zeros + (1 << 20), "data", 4);
+        put_bytes(temp.fd, "stored", zeros, size, 0644);
+        put_bytes(temp.fd, "sparse", "", 0, 0644);
+        int a = openat(temp.fd, "stored", O_RDONLY), b = openat(temp.fd, "sparse", O_RDWR);
+        assert_int_equal(ftruncate(b, (off_t)size), 0);
+        if (i)
+            assert_int_equal(pwrite(b, "data", 4, 1 << 20), 4);
+        if (i == 2) {
+            assert_int_equal(lseek(a, 4097, SEEK_SET), 4097);
+            assert_int_equal(lseek(b, 4097, SEEK_SET), 4097);
+        }
+        assert_ok(pf_digest_file(a, PF_DIGEST_SHA256, stored, &err), &err);
+        assert_ok(pf_digest_file(b, PF_DIGEST_SHA256, sparse, &err), &err);
+        assert_string_equal(stored, sparse);
+        close(a);
+        close(b);
+    }
+    int fd = openat(temp.fd, "sparse", O_RDWR);
+    assert_int_equal(ftruncate(fd, (off_t)1 << 40), 0);
+    assert_code(pf_digest_file(fd, PF_DIGEST_SHA256, sparse, &err), PF_E_LIMIT, &err);
+    close(fd);
+    free(zeros);
+    temp_end(&temp);
+}
+
 static void reads_files_from_the_present_offset(void **state)
 {
     (void)state;
@@ -123,5 +161,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(knows_the_published_sums),
     cmocka_unit_test(does_not_depend_on_the_pieces),
     cmocka_unit_test(reads_files_from_the_present_offset),
+    cmocka_unit_test(passes_over_holes),
 };
 support_main(tests, false)

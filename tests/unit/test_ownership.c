@@ -86,6 +86,35 @@ static void order_of_the_log(void **state)
     end(&root);
 }
 
+/* Scripts and missing files are the root's, which is somebody else's: their product has a limit. */
+static void looks_through_scripts_within_a_limit(void **state)
+{
+    (void)state;
+    static const char begins[] = "if true; then rm usr/f; fi\n#";
+    const size_t length = 4 << 20;
+    struct root root;
+    struct pf_owned owned;
+    struct pf_error err = {0};
+    char *script = malloc(length + 1);
+    memset(script, 'x', length);
+    memcpy(script, begins, sizeof begins - 1);
+    script[length] = '\0';
+    temp_begin(&root.temp);
+    put_package(&root.temp, "a", "usr/\nusr/f\n", script);
+    log_packages(&root.temp, "a");
+    begin(&root);
+    for (int i = 0; i < 1000; i++) {
+        assert_ok(pf_ownership_find(root.ownership, "usr/f", &owned, &err), &err);
+        assert_non_null(owned.scripted_by);
+    }
+    int rc = 0;
+    for (int i = 0; !rc && i < 100; i++)
+        rc = pf_ownership_find(root.ownership, "usr/f", &owned, &err);
+    assert_int_equal(rc, PF_E_LIMIT);
+    end(&root);
+    free(script);
+}
+
 static void links(void **state)
 {
     (void)state;
@@ -172,8 +201,12 @@ static void no_records(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(order_of_the_log), cmocka_unit_test(links),
-    cmocka_unit_test(winners),          cmocka_unit_test(loops),
+    cmocka_unit_test(looks_through_scripts_within_a_limit),
+    cmocka_unit_test(links),
+    cmocka_unit_test(order_of_the_log),
+    cmocka_unit_test(links),
+    cmocka_unit_test(winners),
+    cmocka_unit_test(loops),
     cmocka_unit_test(no_records),
 };
 
