@@ -31,7 +31,7 @@ struct pf_sandbox {
         struct pf_sandbox_answer answer;
         bool chrooted;
     } * shared;
-    struct pf_filter filter;
+    struct pf_filter filter, watching;
     int landlock_abi;
     bool took_root;                /* it is in the scripts' view */
     bool hides_nodes;              /* while a program runs */
@@ -128,6 +128,7 @@ static void end_helper(struct pf_sandbox *sandbox)
         ;
     sandbox->pid = -1;
     pf_syscallfilter_end(&sandbox->filter);
+    pf_syscallfilter_end(&sandbox->watching);
 }
 
 static int send_request(const struct pf_sandbox *sandbox, char *text, size_t length, const int *fds,
@@ -193,7 +194,10 @@ static int try_rung(struct pf_sandbox *sandbox, const struct pf_filter_settings 
 {
     const struct pf_sandbox_settings *settings = &sandbox->settings;
     int ends[2];
+    static const struct pf_filter_settings watching = {.walls = PF_FILTER_NAMESPACES_WATCHED};
     int rc = pf_syscallfilter_make(filter, &sandbox->filter, err);
+    if (!rc && filter->walls == PF_FILTER_NAMESPACES)
+        rc = pf_syscallfilter_make(&watching, &sandbox->watching, err);
     if (rc)
         return rc;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
@@ -209,6 +213,7 @@ static int try_rung(struct pf_sandbox *sandbox, const struct pf_filter_settings 
         .chrooted = &sandbox->shared->chrooted,
         .confine = walls_of(sandbox),
         .filter = &sandbox->filter,
+        .watching = &sandbox->watching,
         .environment = settings->environment,
         .processes = settings->processes,
     };

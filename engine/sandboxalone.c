@@ -49,51 +49,6 @@ void pf_sandboxalone_limit(const struct pf_alone_job *job, const char *step)
     job->helper->answer->step = step;
 }
 
-/* Sends the new process's listener to the helper. */
-static int send_listener(int socket_fd, int listener)
-{
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    char byte = 0;
-    struct iovec iov = {.iov_base = &byte, .iov_len = 1};
-    struct msghdr message = {.msg_iov = &iov,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof control};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof listener);
-    memcpy(CMSG_DATA(header), &listener, sizeof listener);
-    return sendmsg(socket_fd, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
-}
-
-/* -1: it ended before it had one. */
-int pf_sandboxalone_receive(int socket_fd)
-{
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control;
-    char byte;
-    struct iovec iov = {.iov_base = &byte, .iov_len = 1};
-    struct msghdr message = {.msg_iov = &iov,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof control};
-    ssize_t length;
-    int listener = -1;
-    do
-        length = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
-    while (length < 0 && errno == EINTR);
-    struct cmsghdr *header = length > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-    if (header && header->cmsg_type == SCM_RIGHTS)
-        memcpy(&listener, CMSG_DATA(header), sizeof listener);
-    return listener;
-}
-
 /* In the new process, which stands in what becomes its "/": that, and all that it gives up. */
 void pf_sandboxalone_confine(const struct pf_sandboxhelper *helper, const struct pf_confine *walls,
                              bool in_root)
@@ -104,7 +59,7 @@ void pf_sandboxalone_confine(const struct pf_sandboxhelper *helper, const struct
     const char *step = pf_confine_self(walls, &listener);
     if (step)
         pf_sandboxhelper_refuse(helper, step);
-    if (send_listener(PF_SANDBOX_CONNECTION, listener) < 0)
+    if (pf_sandboxhelper_send_listener(PF_SANDBOX_CONNECTION, listener) < 0)
         pf_sandboxhelper_refuse(helper, N_("filtering its system calls"));
     syscall(SYS_close_range, PF_SANDBOX_CONNECTION, UINT32_MAX, 0);
 }
@@ -141,16 +96,8 @@ static int start(struct pf_alone_job *job, struct pf_sandbox_request *request)
     }
     close(pf_steal_fd(&theirs));
     run->pid = pid;
-    run->listener = pf_sandboxalone_receive(mine);
+    run->listener = pf_sandboxhelper_receive_listener(mine);
     return 0;
-}
-
-void pf_sandboxalone_reply(int listener, uint64_t id, int number)
-{
-    struct seccomp_notif_resp response = {.id = id, .error = -number};
-    if (number == 0)
-        response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response); /* fails where the caller has gone */
 }
 
 /* The few that scripts may open can be made, as anywhere. */
@@ -167,25 +114,15 @@ static int answer_to_mknod(const struct pf_alone_job *job, uint64_t number)
     return EPERM;
 }
 
-static const struct pf_watched_call *find_call(const struct pf_filter *filter,
-                                               const struct seccomp_data *data)
-{
-    for (size_t i = 0; i < filter->watched_count; i++) {
-        const struct pf_watched_call *call = &filter->watched[i];
-        if (call->arch == data->arch && call->number == data->nr)
-            return call;
-    }
-    return NULL;
-}
-
 static void handle(struct pf_alone_job *job, int listener)
 {
     struct seccomp_notif call = {0};
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
         return; /* the caller has gone, or will ask again */
-    const struct pf_watched_call *watched = find_call(job->helper->filter, &call.data);
+    const struct pf_watched_call *watched =
+        pf_sandboxhelper_find_call(job->helper->filter, &call.data);
     if (!watched) {
-        pf_sandboxalone_reply(listener, call.id, EPERM);
+        pf_sandboxhelper_reply(listener, call.id, EPERM);
         return;
     }
     switch (watched->kind) {
@@ -196,10 +133,14 @@ static void handle(struct pf_alone_job *job, int listener)
         pf_sandboxroot_execute(job, listener, &call);
         break;
     case PF_WATCHED_MKNOD:
-        pf_sandboxalone_reply(listener, call.id, answer_to_mknod(job, call.data.args[2]));
+        pf_sandboxhelper_reply(listener, call.id, answer_to_mknod(job, call.data.args[2]));
+        break;
+    case PF_WATCHED_UNLINK:
+    case PF_WATCHED_UNLINKAT:
+        pf_sandboxhelper_reply(listener, call.id, 0);
         break;
     case PF_WATCHED_MKNODAT:
-        pf_sandboxalone_reply(listener, call.id, answer_to_mknod(job, call.data.args[3]));
+        pf_sandboxhelper_reply(listener, call.id, answer_to_mknod(job, call.data.args[3]));
         break;
     }
 }

@@ -51,12 +51,6 @@ struct pf_alone_run *pf_sandboxalone_add_run(struct pf_alone_job *job);
 void pf_sandboxalone_confine(const struct pf_sandboxhelper *helper, const struct pf_confine *walls,
                              bool in_root);
 
-/* Its listener, at the other end; -1: it ended before it had one. */
-int pf_sandboxalone_receive(int socket_fd);
-
-/* Answers a watched call: 0 lets it go on, else it fails with that errno. */
-void pf_sandboxalone_reply(int listener, uint64_t id, int number);
-
 /* sandboxroot: programs that scripts run in the root by chroot. */
 
 /* Has the process asked for the root as its "/", and not executed anything yet? */

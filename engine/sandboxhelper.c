@@ -3,12 +3,14 @@
 
 #include "cleanup.h"
 #include "message.h"
+#include "processes.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -161,4 +163,90 @@ _Noreturn void pf_sandboxhelper_exec(const struct pf_sandboxhelper *helper,
     execve(request->words[0], request->words, (char *const *)helper->environment);
     helper->answer->unstarted = true;
     _exit(errno == ENOENT ? 127 : 126);
+}
+
+int pf_sandboxhelper_send_listener(int socket_fd, int listener)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    char byte = 0;
+    struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof listener);
+    memcpy(CMSG_DATA(header), &listener, sizeof listener);
+    return sendmsg(socket_fd, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+int pf_sandboxhelper_receive_listener(int socket_fd)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    char byte;
+    struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    ssize_t length;
+    int listener = -1;
+    do
+        length = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
+    while (length < 0 && errno == EINTR);
+    struct cmsghdr *header = length > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (header && header->cmsg_type == SCM_RIGHTS)
+        memcpy(&listener, CMSG_DATA(header), sizeof listener);
+    return listener;
+}
+
+const struct pf_watched_call *pf_sandboxhelper_find_call(const struct pf_filter *filter,
+                                                         const struct seccomp_data *data)
+{
+    for (size_t i = 0; i < filter->watched_count; i++) {
+        const struct pf_watched_call *call = &filter->watched[i];
+        if (call->arch == data->arch && call->number == data->nr)
+            return call;
+    }
+    return NULL;
+}
+
+void pf_sandboxhelper_reply(int listener, uint64_t id, int number)
+{
+    struct seccomp_notif_resp response = {.id = id, .error = -number};
+    if (number == 0)
+        response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+    ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response); /* fails where the caller has gone */
+}
+
+int pf_sandboxhelper_open_memory(int proc_fd, pid_t pid, int flags)
+{
+    char path[64];
+    pf_processes_path(pid, "mem", path);
+    return openat(proc_fd, path, flags | O_CLOEXEC);
+}
+
+ssize_t pf_sandboxhelper_read_string(int memory_fd, uint64_t address, char *text, size_t size)
+{
+    size_t used = 0;
+    while (used < size) {
+        /* To the end of the page: the next one may not be there. */
+        size_t piece = 4096 - (address + used) % 4096;
+        ssize_t length = pread(memory_fd, text + used, piece < size - used ? piece : size - used,
+                               (off_t)(address + used));
+        if (length <= 0)
+            return -1;
+        if (memchr(text + used, '\0', (size_t)length))
+            return (ssize_t)strlen(text);
+        used += (size_t)length;
+    }
+    return -1;
 }

@@ -9,8 +9,10 @@
 #include "sandbox.h"
 #include "syscallfilter.h"
 
+#include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* A request is one message: the job's words, each with its NUL, and one or two descriptors: where
@@ -64,6 +66,8 @@ struct pf_sandboxhelper {
     bool *chrooted; /* shared, too: "/" is no mount point */
     struct pf_confine confine;
     struct pf_filter *filter; /* of which confine has the program */
+    /* The same, and the removal of names watched; not for pf_sandboxalone_run. */
+    struct pf_filter *watching;
     const char *const *environment;
     unsigned processes; /* of a job at once, threads counted */
 };
@@ -97,6 +101,23 @@ void pf_sandboxhelper_set_files(const struct pf_sandboxhelper *helper,
 /* Becomes the program, or ends as shells do where it cannot. */
 _Noreturn void pf_sandboxhelper_exec(const struct pf_sandboxhelper *helper,
                                      const struct pf_sandbox_request *request);
+
+/* A listener for the watched calls (see syscallfilter.h) goes from the process that they are of to
+   the helper, by a socket. -1 at the other end: it ended before it had one. */
+int pf_sandboxhelper_send_listener(int socket_fd, int listener);
+int pf_sandboxhelper_receive_listener(int socket_fd);
+
+/* Which of the filter's calls it is; NULL: none. */
+const struct pf_watched_call *pf_sandboxhelper_find_call(const struct pf_filter *filter,
+                                                         const struct seccomp_data *data);
+
+/* Answers a watched call: 0 lets it go on, else it fails with that errno. */
+void pf_sandboxhelper_reply(int listener, uint64_t id, int number);
+
+/* Opens the memory of a process; copies a string of it to text: its length, or -1 where it does not
+   fit. */
+int pf_sandboxhelper_open_memory(int proc_fd, pid_t pid, int flags);
+ssize_t pf_sandboxhelper_read_string(int memory_fd, uint64_t address, char *text, size_t size);
 
 /* The helpers. Each runs in a process that was forked for it, and ends it. */
 _Noreturn void pf_sandboxnamespaces_run(struct pf_sandboxhelper *helper);

@@ -50,31 +50,6 @@ static ssize_t read_proc(const struct pf_alone_job *job, pid_t pid, const char *
     return used == size - 1 ? -1 : (ssize_t)used;
 }
 
-static int open_memory(const struct pf_alone_job *job, pid_t pid, int flags)
-{
-    char path[64];
-    pf_processes_path(pid, "mem", path);
-    return openat(job->proc_fd, path, flags | O_CLOEXEC);
-}
-
-/* Copies a string of another process to text. Its length, or -1 where it does not fit. */
-static ssize_t read_string(int memory_fd, uint64_t address, char *text, size_t size)
-{
-    size_t used = 0;
-    while (used < size) {
-        /* To the end of the page: the next one may not be there. */
-        size_t piece = 4096 - (address + used) % 4096;
-        ssize_t length = pread(memory_fd, text + used, piece < size - used ? piece : size - used,
-                               (off_t)(address + used));
-        if (length <= 0)
-            return -1;
-        if (memchr(text + used, '\0', (size_t)length))
-            return (ssize_t)strlen(text);
-        used += (size_t)length;
-    }
-    return -1;
-}
-
 /* Copies an array of strings. 0, or -1 where it does not fit. */
 static int read_strings(int memory_fd, uint64_t address, size_t pointer_bytes, char *text,
                         size_t size, char **words, size_t most)
@@ -87,7 +62,7 @@ static int read_strings(int memory_fd, uint64_t address, size_t pointer_bytes, c
             return -1;
         if (!at)
             break;
-        ssize_t length = read_string(memory_fd, at, text + used, size - used);
+        ssize_t length = pf_sandboxhelper_read_string(memory_fd, at, text + used, size - used);
         if (length < 0)
             return -1;
         words[count++] = text + used;
@@ -212,8 +187,8 @@ static int start_in_root(struct pf_alone_job *job, int listener, const struct se
     pid_t asker = (pid_t)call->pid;
     const __u64 *args = call->data.args;
     size_t width = pointer_bytes_of(&call->data);
-    pf_auto_fd int memory_fd = open_memory(job, asker, O_RDONLY);
-    if (memory_fd < 0 || read_string(memory_fd, args[0], path, sizeof path) < 0 ||
+    pf_auto_fd int memory_fd = pf_sandboxhelper_open_memory(job->proc_fd, asker, O_RDONLY);
+    if (memory_fd < 0 || pf_sandboxhelper_read_string(memory_fd, args[0], path, sizeof path) < 0 ||
         read_strings(memory_fd, args[1], width, job->words, sizeof job->words, job->argv, 256) <
             0 ||
         read_strings(memory_fd, args[2], width, job->environment, sizeof job->environment,
@@ -235,7 +210,7 @@ static int start_in_root(struct pf_alone_job *job, int listener, const struct se
     if (pid < 0)
         return EAGAIN;
     *run = (struct pf_alone_run){.pid = pid,
-                                 .listener = pf_sandboxalone_receive(mine),
+                                 .listener = pf_sandboxhelper_receive_listener(mine),
                                  .asked_by = asker,
                                  .asked_at = listener,
                                  .asked_id = call->id,
@@ -264,15 +239,17 @@ void pf_sandboxroot_enter(struct pf_alone_job *job, int listener, const struct s
 {
     char name[4096];
     pid_t *place = place_of(job, 0);
-    pf_auto_fd int memory_fd = open_memory(job, (pid_t)call->pid, O_RDONLY);
-    bool is_read = memory_fd >= 0 &&
-                   read_string(memory_fd, call->data.args[0], name, sizeof name) >= 0 &&
-                   ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) == 0;
+    pf_auto_fd int memory_fd =
+        pf_sandboxhelper_open_memory(job->proc_fd, (pid_t)call->pid, O_RDONLY);
+    bool is_read =
+        memory_fd >= 0 &&
+        pf_sandboxhelper_read_string(memory_fd, call->data.args[0], name, sizeof name) >= 0 &&
+        ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) == 0;
     pf_auto_fd int fd = is_read ? open_named(job, (pid_t)call->pid, name) : -1;
     if (!is_the_root(job, fd) || place < job->entered || place >= job->entered + PF_ALONE_RUNS) {
         pf_sandboxalone_limit(
             job, N_("its script changes its root in a way that only namespaces allow"));
-        pf_sandboxalone_reply(listener, call->id, EPERM);
+        pf_sandboxhelper_reply(listener, call->id, EPERM);
         return;
     }
     *place = (pid_t)call->pid;
@@ -287,12 +264,12 @@ void pf_sandboxroot_execute(struct pf_alone_job *job, int listener,
     if (job->ending)
         return; /* it waits for its end */
     if (!*place) {
-        pf_sandboxalone_reply(listener, call->id, 0);
+        pf_sandboxhelper_reply(listener, call->id, 0);
         return;
     }
     int number = start_in_root(job, listener, call);
     if (number)
-        pf_sandboxalone_reply(listener, call->id, number); /* it may try another path */
+        pf_sandboxhelper_reply(listener, call->id, number); /* it may try another path */
     else
         *place = 0;
 }
@@ -308,7 +285,7 @@ void pf_sandboxroot_finish(const struct pf_alone_job *job, const struct pf_alone
     pf_processes_number((unsigned)status, text);
     pf_auto_fd int fd =
         openat(job->base_fd, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-    pf_auto_fd int memory_fd = open_memory(job, run->asked_by, O_RDWR);
+    pf_auto_fd int memory_fd = pf_sandboxhelper_open_memory(job->proc_fd, run->asked_by, O_RDWR);
     ssize_t length = (ssize_t)strlen(strcat(text, "\n"));
     bool told =
         fd >= 0 && write(fd, text, (size_t)length) == length && memory_fd >= 0 &&
@@ -316,5 +293,5 @@ void pf_sandboxroot_finish(const struct pf_alone_job *job, const struct pf_alone
         pwrite(memory_fd, script, sizeof script, (off_t)run->path_at) == (ssize_t)sizeof script;
     if (!told && !job->ending)
         pf_sandboxalone_limit(job, N_("the end of a program in the root could not be told"));
-    pf_sandboxalone_reply(run->asked_at, run->asked_id, told ? 0 : EPERM);
+    pf_sandboxhelper_reply(run->asked_at, run->asked_id, told ? 0 : EPERM);
 }

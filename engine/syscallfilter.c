@@ -177,6 +177,16 @@ static int watch_devices(scmp_filter_ctx ctx)
     return rc;
 }
 
+static int watch_removals(scmp_filter_ctx ctx)
+{
+    static const int calls[] = {SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rename),
+                                SCMP_SYS(renameat), SCMP_SYS(renameat2)};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof calls / sizeof *calls && !rc; i++)
+        rc = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, calls[i], 0);
+    return rc;
+}
+
 static int watch(scmp_filter_ctx ctx, const struct pf_filter_settings *settings)
 {
     int rc = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(chroot), 0);
@@ -190,10 +200,11 @@ static void note_watched(struct pf_filter *filter)
     static const struct {
         const char *name;
         enum pf_watched_kind kind;
-    } calls[] = {{"chroot", PF_WATCHED_CHROOT},
-                 {"execve", PF_WATCHED_EXEC},
-                 {"mknod", PF_WATCHED_MKNOD},
-                 {"mknodat", PF_WATCHED_MKNODAT}};
+    } calls[] = {{"chroot", PF_WATCHED_CHROOT},     {"execve", PF_WATCHED_EXEC},
+                 {"mknod", PF_WATCHED_MKNOD},       {"mknodat", PF_WATCHED_MKNODAT},
+                 {"unlink", PF_WATCHED_UNLINK},     {"rename", PF_WATCHED_UNLINK},
+                 {"unlinkat", PF_WATCHED_UNLINKAT}, {"renameat", PF_WATCHED_UNLINKAT},
+                 {"renameat2", PF_WATCHED_UNLINKAT}};
     const uint32_t native = seccomp_arch_native();
     const uint32_t archs[] = {native, SCMP_ARCH_X86, SCMP_ARCH_X32};
     size_t arch_count = native == SCMP_ARCH_X86_64 ? 3 : 1;
@@ -218,8 +229,10 @@ static int add_rules(scmp_filter_ctx ctx, const struct pf_filter_settings *setti
         rc = deny_new_namespaces(ctx);
     if (!rc)
         rc = deny_terminals(ctx);
-    if (!rc && settings->walls == PF_FILTER_NAMESPACES)
-        return deny_families(ctx);
+    if (!rc && settings->walls != PF_FILTER_ALONE) {
+        rc = deny_families(ctx);
+        return rc || settings->walls == PF_FILTER_NAMESPACES ? rc : watch_removals(ctx);
+    }
     if (!rc)
         rc = deny_other_processes(ctx);
     return rc ? rc : watch(ctx, settings);
@@ -261,7 +274,7 @@ int pf_syscallfilter_make(const struct pf_filter_settings *settings, struct pf_f
         return rc;
     *filter = (struct pf_filter){.program = {.filter = (void *)data}};
     filter->program.len = (unsigned short)(length / sizeof *filter->program.filter);
-    if (settings->walls == PF_FILTER_ALONE)
+    if (settings->walls != PF_FILTER_NAMESPACES)
         note_watched(filter);
     return 0;
 }

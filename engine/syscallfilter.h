@@ -15,10 +15,12 @@
    Rare ones only: a signal with a handler can break such a call off before it is looked at, and
    then it fails with EINTR, which programs do not expect of fork, say. */
 enum pf_watched_kind {
-    PF_WATCHED_CHROOT, /* chroot */
-    PF_WATCHED_EXEC,   /* execve */
-    PF_WATCHED_MKNOD,  /* mknod, for a device */
-    PF_WATCHED_MKNODAT /* mknodat, likewise: one argument further on */
+    PF_WATCHED_CHROOT,  /* chroot */
+    PF_WATCHED_EXEC,    /* execve */
+    PF_WATCHED_MKNOD,   /* mknod, for a device */
+    PF_WATCHED_MKNODAT, /* mknodat, likewise: one argument further on */
+    PF_WATCHED_UNLINK,  /* unlink and rename, of the name in the first argument */
+    PF_WATCHED_UNLINKAT /* unlinkat, renameat and renameat2, in the second */
 };
 
 struct pf_watched_call {
@@ -35,11 +37,12 @@ struct pf_watched_call {
 #endif
 
 /* Room for every kind under the numbers of three architectures. */
-#define PF_WATCHED_MAX 24
+#define PF_WATCHED_MAX 32
 
 enum pf_filter_walls {
-    PF_FILTER_NAMESPACES, /* network, IPC and process namespaces are around the process */
-    PF_FILTER_ALONE,      /* they are not: no sockets, no IPC, no touching of other processes */
+    PF_FILTER_NAMESPACES,         /* network, IPC and process namespaces are around the process */
+    PF_FILTER_NAMESPACES_WATCHED, /* the same, and the removal of names is watched */
+    PF_FILTER_ALONE, /* they are not: no sockets, no IPC, no touching of other processes */
 };
 
 struct pf_filter_settings {
@@ -50,8 +53,8 @@ struct pf_filter_settings {
 
 struct pf_filter {
     struct sock_fprog program; /* program.filter: see pf_syscallfilter_end */
-    /* PF_FILTER_ALONE: what it hands over; the process that installs it must then ask for a
-       listener (SECCOMP_FILTER_FLAG_NEW_LISTENER). */
+    /* But for PF_FILTER_NAMESPACES: what it hands over; the process that installs it must then ask
+       for a listener (SECCOMP_FILTER_FLAG_NEW_LISTENER). */
     struct pf_watched_call watched[PF_WATCHED_MAX];
     size_t watched_count;
 };

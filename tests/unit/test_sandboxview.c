@@ -151,6 +151,14 @@ static void opens_the_few_devices(void **state)
     assert_true(st.st_uid == 5 && st.st_gid == 6);
     assert_int_equal(stat_of(place.root_fd, "dev/mem").st_rdev, makedev(1, 1));
     assert_int_equal(stat_of(place.root_fd, "dev/null").st_rdev, makedev(1, 3));
+    /* As scripts of device packages do; others are still open then. */
+    run("rm -f dev/null; mv dev/zero dev/nought; [ ! -e dev/null ] && [ ! -e dev/zero ] && "
+        "mknod -m 640 dev/null c 1 3",
+        0);
+    assert_int_equal(stat_of(place.root_fd, "dev/null").st_mode, S_IFCHR | 0640);
+    assert_int_equal(stat_of(place.root_fd, "dev/nought").st_rdev, makedev(1, 5));
+    run("rm -rf dev", 0);
+    assert_false(has_name(place.root_fd, "dev"));
 }
 
 static void enters_the_root_by_chroot(void **state)
