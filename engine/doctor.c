@@ -196,7 +196,8 @@ static void nearest_folder(const char *folder, char found[PATH_MAX])
 
 /* A root as a build makes it, where a build would. *place is closed by close_trial. */
 struct trial {
-    char path[PATH_MAX];
+    int above_fd; /* the directory that it is in */
+    char name[32];
     struct pf_script_place place;
 };
 
@@ -207,22 +208,26 @@ static void close_trial(struct trial *trial)
         pf_scriptview_remove(trial->place.work_fd, NULL);
     pf_close_at(&trial->place.root_fd);
     pf_close_at(&trial->place.work_fd);
-    if (*trial->path)
-        pf_fs_remove_tree(AT_FDCWD, trial->path, NULL);
+    if (*trial->name)
+        pf_fs_remove_tree(trial->above_fd, trial->name, NULL);
+    pf_close_at(&trial->above_fd);
 }
 
 static int open_trial(const struct pf_doctor *d, struct trial *trial, struct pf_error *err)
 {
     char folder[PATH_MAX];
-    *trial = (struct trial){.place = {.root_fd = -1, .work_fd = -1, .view = PF_SANDBOX_TOOLS}};
+    *trial = (struct trial){.above_fd = -1,
+                            .place = {.root_fd = -1, .work_fd = -1, .view = PF_SANDBOX_TOOLS}};
     nearest_folder(d->cache_folder, folder);
-    int n = snprintf(trial->path, sizeof trial->path, "%s/.plamo-fast-doctor.XXXXXX", folder);
-    if (n < 0 || (size_t)n >= sizeof trial->path || !mkdtemp(trial->path)) {
-        *trial->path = '\0';
+    trial->above_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    snprintf(trial->name, sizeof trial->name, ".plamo-fast-doctor.%d", (int)getpid());
+    if (trial->above_fd < 0 || mkdirat(trial->above_fd, trial->name, 0700) < 0) {
+        *trial->name = '\0';
         return pf_error_errno(err, "making a root in %s", folder);
     }
     struct pf_script_place *place = &trial->place;
-    place->work_fd = open(trial->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    place->work_fd =
+        openat(trial->above_fd, trial->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (place->work_fd < 0 || mkdirat(place->work_fd, "root", 0755) < 0)
         return pf_error_errno(err, "making a root in %s", folder);
     place->root_fd = openat(place->work_fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -9,6 +9,7 @@
 #include "stage.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct pf_packagecheck {
     int folder_fd;                        /* where the package files are */
     const struct pf_stage_limits *limits; /* `decode`, `members`, `depth`, `sparse_free` */
     int root_fd;                          /* -1: there is no root */
+    bool is_closed;                       /* the root is a cached one: only we may enter it */
     const struct pf_ownership *ownership; /* of that root */
     const atomic_bool *stop;
 };

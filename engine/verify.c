@@ -302,6 +302,7 @@ static int check_cache(struct run *r)
     r->check = (struct pf_packagecheck){.folder_fd = fd,
                                         .limits = &r->verify->limits,
                                         .root_fd = r->verify->root_fd,
+                                        .is_closed = !r->verify->of_root,
                                         .ownership = r->verify->ownership,
                                         .stop = r->verify->stop};
     if (!status && !noted && !r->verify->of_root)
