@@ -23,11 +23,11 @@ echo "127.0.0.1 localhost $name" > "$root/etc/hosts"
 ln -s ../usr/share/zoneinfo/Asia/Tokyo "$root/etc/localtime"
 sed -i '/pam_loginuid/s/^/#/' "$root/etc/pam.d/login"
 
-# The devices, which no udev makes.
+# The devices, which no udev makes; of one that a package brought the mode is set right.
 while read -r node mode kind; do
-    rm -f "$root/dev/$node"
     # The words of kind: a letter, and two numbers but for a fifo.
-    mknod -m "$mode" "$root/dev/$node" $kind
+    [ -e "$root/dev/$node" ] || mknod "$root/dev/$node" $kind
+    chmod "$mode" "$root/dev/$node"
 done << DEVICES
 null 666 c 1 3
 zero 666 c 1 5

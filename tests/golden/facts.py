@@ -193,6 +193,31 @@ def check_scripts(report, root, release):
     report.equal([name for name, _ in times], FIRST_BOOT[release] + FIRST_BOOT_OF_CASES, "order of the first boot")
 
 
+def check_tools(report, root, release):
+    """Facts 3.7: scripts find the release's own tools, and nothing else."""
+    def number(value):
+        return f"{value:9}" if release in ("5.x", "6.x") else str(value)
+
+    for path, text in (
+            ("tools/files", f"{number(1)}\n"), ("tools/quoted", f"{number(1)} file\n"), ("tools/bare", "1\n"),
+            ("tools/found", "wget\nsh\nawk\n"), ("tools/path", f"{number(1)}\ninstaller\n"), ("tools/perl", ""),
+            ("tools/status", "127\n"), ("tools/sed", "This is not GNU sed version 4.0\n"),
+            ("tools/shells/by-program", "wget\nsh\nawk\n"), ("tools/shells/by-awk", f"{number(1)}\n"),
+            ("tools/shells/by-getline", "none\n"), ("tools/shells/by-find", f"{number(2)}\n"),
+            ("tools/shells/by-xargs", f"{number(2)} program\n"), ("tools/moved-folder/file", "packed\n"),
+            ("tools/moved", "".join(f"{n}\n" for n in range(1, 18001))),
+            ("devices/null", "opened\n"), ("devices/zero", " 00 00 00\n"), ("devices/urandom", f"{number(8)}\n"),
+            ("devices/full", "full\n"), ("devices/chroot/null", "written\n"), ("devices/chroot/zero", "3\n"),
+            ("devices/chroot/status", "0\n"), ("devices/chroot/nowhere", "127\n")):
+        if report.check(os.path.exists(os.path.join(root, "usr/share", path)), f"{path} is missing"):
+            report.equal(read(root, f"usr/share/{path}"), text, path)
+    report.equal([os.readlink(os.path.join(root, "usr/share/tools/links", name)) for name in "cd"], ["b", "c"],
+                 "links by ln -sf with more than two names")
+    for name, owner in (("owned", (0, 0)), ("grouped", (7, 5)), ("moved", (3, 4))):
+        found = os.lstat(os.path.join(root, "usr/share/tools", name))
+        report.equal((found.st_uid, found.st_gid), owner, f"owner of {name}")
+
+
 def check_common(report, root):
     """Facts 4, common: what every release's template changes in the container's own root."""
     report.equal(read(root, "etc/HOSTNAME"), "c1\n", "etc/HOSTNAME")
@@ -219,5 +244,6 @@ def check_everything(report, container, release):
     check_records(report, container.cached_root, container.cached_packages, release)
     check_tree(report, container.cached_root)
     check_scripts(report, container.cached_root, release)
+    check_tools(report, container.cached_root, release)
     check_common(report, container.rootfs)
     {"5.x": check_5x, "6.x": check_6x, "7.x": check_7x, "8.x": check_7x}[release](report, container.rootfs)

@@ -2,6 +2,7 @@
 
 import collections
 import ctypes
+import difflib
 import os
 import re
 import time
@@ -13,9 +14,9 @@ Allowance = collections.namedtuple("Allowance", "reason holds")
 
 INSTALL_LOG = b"var/log/install.log"
 SHADOW = b"etc/shadow"
-# What dash, bash and we say of a pair whose folder is missing.
-CANNOT_ENTER = re.compile(
-    r"^(?:install/doinst\.sh: (?:line )?\d+: )?cd: (?:can't cd to )?(.*?)(?:: No such file or directory)?$")
+# What dash, bash, busybox's sh and we say of a pair whose folder is missing.
+CANNOT_ENTER = re.compile(r"^(?:install/doinst\.sh: (?:(?:line )?\d+: )?)?cd: (?:line \d+: )?(?:can't cd to )?(.*?)"
+                          r"(?:: No such file or directory)?$")
 
 
 def _folder_time(difference, _):
@@ -101,5 +102,7 @@ def compare_roots(report, left, right, started_ns, allowed=BY_SHELL, left_scan=N
     bad = [d for d in found if d.field == "presence" or not any(a.holds(d, roots) for a in allowed)]
     for difference in bad:
         report.fail(describe(difference))
+    if any(d.path == INSTALL_LOG and d.field == "sha256" for d in bad):
+        report.note("".join(difflib.unified_diff(_plain_log(left), _plain_log(right), n=0)))
     report.note(f"{left} | {right}: {len(found)} differences, {len(bad)} of them not allowed")
     return not bad
