@@ -28,7 +28,7 @@ def attacks_of(name):
     tree = ast.parse(read("tests", "attack", f"{name}.py"))
     found = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and node.targets[0].id == "CONTAINED":
+        if isinstance(node, ast.Assign) and node.targets[0].id in ("CONTAINED", "LIMITED"):
             found |= {key.value for key in node.value.keys}
         if isinstance(node, ast.FunctionDef) and node.name == "attack":
             called = {call.func.id for call in ast.walk(node) if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)}
