@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,19 @@ static int open_in_cache(const struct pf_cache *cache, const char *name)
     return pf_steal_fd(&fd);
 }
 
+/* In a user namespace also the system's own is a stranger's, whom it may even have a map for: the
+   lock there is out of reach, but nothing is wrong with it. */
+static bool is_systems_root(void)
+{
+    unsigned inner = 1, outer = 1, count = 0;
+    FILE *stream = geteuid() == 0 ? fopen("/proc/self/uid_map", "re") : NULL;
+    if (!stream)
+        return geteuid() == 0;
+    int fields = fscanf(stream, "%u %u %u", &inner, &outer, &count);
+    fclose(stream);
+    return fields == 3 && inner == 0 && outer == 0 && count == UINT_MAX;
+}
+
 /* The folder of the template's lock: whoever may write to the one above could have made it. -1,
    with errno, where there is none for this user. */
 static int open_lock_folder(struct pf_error *err)
@@ -63,8 +77,7 @@ static int open_lock_folder(struct pf_error *err)
     pf_auto_fd int fd = open(LOCK_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || pf_fs_is_own_folder(fd))
         return pf_steal_fd(&fd);
-    /* In a user namespace also the system's own is a stranger's, and out of reach. */
-    if (geteuid() == 0 && faccessat(fd, ".", W_OK, AT_EACCESS) == 0)
+    if (is_systems_root())
         pf_error_set(err, PF_E_PERMISSION,
                      "%s belongs to another user, or others may write to it; remove it",
                      LOCK_FOLDER);
