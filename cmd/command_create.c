@@ -211,7 +211,7 @@ static void report_results(const struct create *c)
         const struct pf_container_result *result = &c->results[i];
         numbers[result->state]++;
         if (result->state == PF_CONTAINER_FAILED)
-            report_error("%s was not made: %s", c->containers[i].name, result->error.text);
+            report_container(c->containers[i].name, &result->error);
     }
     say(PF_EVENT_NOTE, _("%zu containers made, %zu kept, %zu failed, %zu not begun"),
         numbers[PF_CONTAINER_MADE], numbers[PF_CONTAINER_KEPT], numbers[PF_CONTAINER_FAILED],
@@ -228,14 +228,14 @@ static bool any_settled(const struct create *c)
     return false;
 }
 
-static int start_all(const struct create *c)
+/* Those that were there are somebody's, who has them stopped or running as he wants them. */
+static int start_made(const struct create *c)
 {
     int status = EXIT_DONE;
     /* LXC does not start a container in a path that is relative. */
     char *lxcpath = c->wish.lxcpath ? realpath(c->wish.lxcpath, NULL) : NULL;
     for (size_t i = 0; i < c->wish.count; i++) {
-        enum pf_container_state state = c->results[i].state;
-        if (state != PF_CONTAINER_MADE && state != PF_CONTAINER_KEPT)
+        if (c->results[i].state != PF_CONTAINER_MADE)
             continue;
         if (lxc_start(lxcpath, c->containers[i].name) == 0)
             continue;
@@ -270,7 +270,7 @@ static int create(struct create *c, struct options *options)
     /* None of it is needed any more, and starting takes its time. */
     command_end(engine);
     if (c->start && settled && !signals_caught()) {
-        int started = start_all(c);
+        int started = start_made(c);
         status = status ? status : started;
     }
     return status;

@@ -4,24 +4,6 @@
 #include "language.h"
 
 #include <errno.h>
-#include <stdbool.h>
-#include <string.h>
-
-/* The engine knows best; then nothing is added. */
-static bool says_what_to_do(const char *text)
-{
-    /* Translators: what an error has that says itself what to do, in the words of the errors'
-       translations, with | between them. */
-    const char *signs = _("; | --|(--|did you mean|to be given|clean it|has to be|must say");
-    for (;;) {
-        size_t length = strcspn(signs, "|");
-        if (memmem(text, strlen(text), signs, length))
-            return true;
-        if (signs[length] == '\0')
-            return false;
-        signs += length + 1;
-    }
-}
 
 /* A failed system call, by its reason. */
 static const char *hint_of_errno(int number)
@@ -44,10 +26,9 @@ static const char *hint_of_errno(int number)
     }
 }
 
-const char *hints_find(const struct pf_error *err)
+/* By the code, which leaves much open. */
+static const char *hint_of_code(const struct pf_error *err)
 {
-    if (says_what_to_do(err->text))
-        return NULL;
     switch (err->code) {
     case PF_E_INVALID:
         return N_("--help tells what can be given");
@@ -75,4 +56,13 @@ const char *hints_find(const struct pf_error *err)
     default:
         return hint_of_errno(err->sys_errno);
     }
+}
+
+const char *hints_find(const struct pf_error *err)
+{
+    /* Who found the fault knows best. */
+    if (err->hint[0])
+        return err->hint;
+    const char *hint = hint_of_code(err);
+    return hint ? _(hint) : NULL;
 }

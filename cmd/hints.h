@@ -5,9 +5,8 @@
 
 #include "engine.h"
 
-/* One clause, to stand behind the error's text and "; ". NULL: the text says itself what to do,
-   which it does behind a semicolon, in brackets, or by naming an option or another name; or nobody
-   knows. */
+/* One clause in the user's language, to stand behind the error's text and "; ": the error's own, or
+   what its code allows to say. NULL: nobody knows. Valid as long as err. */
 const char *hints_find(const struct pf_error *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include "report.h"
 #include "signals.h"
 
+#include <libgen.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -185,6 +186,17 @@ static int make_container(const struct template *t, struct pf_engine *engine, st
     return failed;
 }
 
+/* Ctrl-C ends lxc-create, too, before it has removed what there is of the container. */
+static void hint_at_destroying(const struct template *t, struct pf_error *err)
+{
+    char *path = strdup(t->path);
+    err->hint[0] = '\0';
+    if (path)
+        pf_error_hint(err, "lxc-destroy -n %s -P %s, then run it again: what was fetched is kept",
+                      t->name, dirname(path));
+    free(path);
+}
+
 static int run(struct template *t)
 {
     struct pf_engine *engine;
@@ -210,6 +222,8 @@ static int run(struct template *t)
         report_summary(engine);
     if (!failed && t->clean)
         failed = pf_engine_clean(engine, &err);
+    if (failed == PF_E_CANCELLED && t->path)
+        hint_at_destroying(t, &err);
     int status = failed ? report_failure(&err, signals_caught()) : EXIT_DONE;
     report_end();
     signals_watch(NULL);

@@ -55,12 +55,20 @@ void report_begin(void)
     bool bars = chosen == REPORT_AUTO || chosen == REPORT_BAR;
     if (bars && chosen_verbosity >= 0 && line_has_terminal())
         has_bars = screen_begin(STDERR_FILENO, line_has_colour(), was_interrupted) == 0;
+    /* Bars say it themselves; lines of JSON are for no person. */
+    if (!has_bars && chosen != REPORT_JSON && chosen_verbosity >= 0) {
+        char line[256];
+        snprintf(line, sizeof line, "%s: %s", line_program(),
+                 _("stopping; once more stops at once"));
+        signals_answer(line);
+    }
 }
 
 void report_end(void)
 {
     screen_end();
     has_bars = false;
+    signals_answer(NULL);
     if (chosen == REPORT_JSON)
         report_json_end();
 }
@@ -132,6 +140,18 @@ int report_failure(const struct pf_error *err, int signal)
     else
         print_error(err->text, hint);
     return status;
+}
+
+void report_container(const char *name, const struct pf_error *err)
+{
+    char text[sizeof err->text + 512];
+    const char *word;
+    snprintf(text, sizeof text, _("%s was not made: %s"), name, err->text);
+    int status = status_of(err->code, 0, &word);
+    if (chosen == REPORT_JSON)
+        report_json_error(line_program(), text, hints_find(err), word, status);
+    else
+        print_error(text, hints_find(err));
 }
 
 int report_status(const struct pf_error *err, int signal)

@@ -49,6 +49,9 @@ void report_place(const char *place);
    0. */
 int report_failure(const struct pf_error *err, int signal);
 
+/* The same of one container among many: the run as a whole goes on. */
+void report_container(const char *name, const struct pf_error *err);
+
 /* The exit status alone. */
 int report_status(const struct pf_error *err, int signal);
 

@@ -8,6 +8,10 @@
 /* From now on the signals cancel this engine; NULL: none. */
 void signals_watch(struct pf_engine *engine);
 
+/* What the first signal is answered with at once, a line on stderr; NULL: nothing. Ending may take
+   its time. */
+void signals_answer(const char *line);
+
 /* The signal that came, or 0. */
 int signals_caught(void);
 

@@ -70,8 +70,8 @@ static int build_from_downloads(struct pf_build *build, struct pf_error *err)
     pf_run_begin(&run, build);
     int failed = pf_cache_read(cache, &run.manifest, build->events, err);
     if (!failed && run.manifest.count == 0)
-        failed = pf_error_set(err, PF_E_ABSENT, "%s/%s has no package; clean the cache",
-                              cache->base, cache->complete);
+        failed = pf_error_advise(err, PF_E_ABSENT, N_("clean the cache"), "%s/%s has no package",
+                                 cache->base, cache->complete);
     if (!failed && (run.folder_fd = pf_cache_open_folder(cache, cache->complete, err)) < 0)
         failed = run.folder_fd;
     if (!failed && build->settings->lock.count)
@@ -80,9 +80,10 @@ static int build_from_downloads(struct pf_build *build, struct pf_error *err)
         failed = pf_run_open_work(&run, err);
     if (!failed)
         failed = pf_run_install(&run, false, err);
-    if (failed == PF_E_CORRUPT || failed == PF_E_LIMIT)
-        pf_error_context(err, "the cache %s/%s (clean it to fetch anew)", cache->base,
-                         cache->complete);
+    if (failed == PF_E_CORRUPT || failed == PF_E_LIMIT) {
+        pf_error_context(err, "the cache %s/%s", cache->base, cache->complete);
+        pf_error_hint(err, "clean the cache to fetch it anew");
+    }
     if (!failed)
         failed = pf_run_publish_root(&run, err);
     pf_run_end(&run);

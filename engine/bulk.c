@@ -183,9 +183,8 @@ static int open_folder(struct pf_bulk_item *item, struct pf_error *err)
     if (failed)
         return failed;
     if (item->target.place_fd >= 0)
-        return pf_error_set(err, PF_E_CONFLICT,
-                            "%s is a mount point or a link; remove it, or choose another name",
-                            item->path);
+        return pf_error_advise(err, PF_E_INVALID, N_("remove it, or choose another name"),
+                               "%s is a mount point or a link", item->path);
     /* Another run may have finished it while we were not looking. */
     there = pf_lxccontainer_look(item->path, err);
     if (there)
@@ -562,7 +561,8 @@ int pf_bulk_make(struct pf_bulk *bulk, struct pf_cache *cache, const struct pf_c
     if (failed)
         return failed;
     if (atomic_load(bulk->stop))
-        return pf_error_set(err, PF_E_CANCELLED, "stopped; run it again to make those that lack");
+        return pf_error_advise(err, PF_E_CANCELLED, N_("run it again to make those that lack"),
+                               "stopped");
     for (size_t i = 0; i < bulk->wish->count; i++) {
         const struct pf_bulk_item *item = &bulk->items[i];
         if (item->result->state != PF_CONTAINER_FAILED)

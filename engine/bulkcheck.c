@@ -5,6 +5,7 @@
 #include "lxcconfig.h"
 #include "lxcline.h"
 #include "lxcprobe.h"
+#include "message.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -147,10 +148,11 @@ static int check_maps(const struct check *check, const char *lxcpath)
         rc = pf_lxcprobe_map(&out->maps[i], lxcpath, check->err);
     for (size_t i = 1; !rc && check->wish->backing == PF_BACKING_OVERLAY && i < count; i++) {
         if (out->map_of[i] != out->map_of[0])
-            rc = pf_error_set(check->err, PF_E_INVALID,
-                              "%s and %s have different lxc.idmap, and overlays of one run have "
-                              "one: make them one after the other, or with --backing dir",
-                              check->wish->containers[0].name, check->wish->containers[i].name);
+            rc = pf_error_advise(check->err, PF_E_INVALID,
+                                 N_("make them one after the other, or with --backing dir"),
+                                 "%s and %s have different lxc.idmap, and overlays of one run have "
+                                 "one",
+                                 check->wish->containers[0].name, check->wish->containers[i].name);
     }
     return rc;
 }

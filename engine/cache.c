@@ -84,9 +84,9 @@ void pf_cache_close(struct pf_cache *cache)
 /* Whoever may write to the cache folder could have put it there, with what he likes in it. */
 static int refuse_foreign(const struct pf_cache *cache, const char *name, struct pf_error *err)
 {
-    return pf_error_set(err, PF_E_PERMISSION,
-                        "%s/%s belongs to another user, or others may write to it; remove it",
-                        cache->base, name);
+    return pf_error_advise(err, PF_E_PERMISSION, N_("remove it"),
+                           "%s/%s belongs to another user, or others may write to it", cache->base,
+                           name);
 }
 
 int pf_cache_has(const struct pf_cache *cache, const char *name, struct pf_error *err)
@@ -95,8 +95,8 @@ int pf_cache_has(const struct pf_cache *cache, const char *name, struct pf_error
     if (fstatat(cache->base_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : pf_error_errno(err, "%s/%s", cache->base, name);
     if (!S_ISDIR(st.st_mode))
-        return pf_error_set(err, PF_E_CONFLICT, "%s/%s is not a folder; remove it", cache->base,
-                            name);
+        return pf_error_advise(err, PF_E_CONFLICT, N_("remove it"), "%s/%s is not a folder",
+                               cache->base, name);
     return pf_fs_is_owners(&st) ? 1 : refuse_foreign(cache, name, err);
 }
 

@@ -123,10 +123,8 @@ static int is_taken(int fd, const char *path, const struct pf_cache_wait *wait,
     char holder[PF_LOCKHOLDER_SIZE];
     pf_lockholder_name(fd, holder);
     if (wait->timeout_s == 0)
-        return pf_error_set(err, PF_E_BUSY, "another build goes on: %s holds %s; try again later",
-                            holder, path);
-    return pf_error_set(err, PF_E_BUSY,
-                        "another build goes on: %s has held %s for more than %u s; try again later",
+        return pf_error_set(err, PF_E_BUSY, "another build goes on: %s holds %s", holder, path);
+    return pf_error_set(err, PF_E_BUSY, "another build goes on: %s has held %s for more than %u s",
                         holder, path, wait->timeout_s);
 }
 

@@ -306,10 +306,9 @@ static void offer(struct crawl *crawl, const char *name, const char *const *name
 {
     char text[512];
     size_t n = nearest_text(name, names, count, text);
-    pf_error_set(crawl->err, PF_E_ABSENT,
-                 n ? N_("%s has no folder \"%s\"; did you mean %s?")
-                   : N_("%s has no folder \"%s\"%s"),
-                 parent, name, text);
+    pf_error_set(crawl->err, PF_E_ABSENT, "%s has no folder \"%s\"", parent, name);
+    if (n)
+        pf_error_hint(crawl->err, "did you mean %s?", text);
 }
 
 /* Says of a top folder that is not there which ones there are. */
@@ -394,10 +393,10 @@ static int refuse_addon(struct crawl *crawl, const struct group *group)
         free(all.names[i]);
     free(all.names);
     pf_names_end(&all.seen);
-    return pf_error_set(crawl->err, PF_E_ABSENT,
-                        n ? N_("%s has no package \"%s\"; did you mean %s?")
-                          : N_("%s has no package \"%s\"%s"),
-                        group->top->url, name, text);
+    pf_error_set(crawl->err, PF_E_ABSENT, "%s has no package \"%s\"", group->top->url, name);
+    if (n)
+        pf_error_hint(crawl->err, "did you mean %s?", text);
+    return PF_E_ABSENT;
 }
 
 static int make_plan(struct crawl *crawl, struct pf_plan *plan)

@@ -232,10 +232,11 @@ static int check_tree(struct pf_engine *engine, struct pf_error *err)
     int failed = s->digest || s->lock.tree[0] ? digest_cached(engine, err) : 0;
     if (failed || !s->lock.tree[0] || strcmp(s->lock.tree, engine->tree) == 0)
         return failed;
-    return pf_error_set(err, PF_E_CORRUPT,
-                        "the root %s/%s is not the tree of the lockfile: %s instead of %s (clean "
-                        "the cache to make it anew; a lockfile without \"tree\" takes any)",
-                        engine->cache->base, engine->cache->root, engine->tree, s->lock.tree);
+    return pf_error_advise(err, PF_E_CORRUPT,
+                           N_("clean the cache to make it anew (a lockfile without \"tree\" takes "
+                              "any)"),
+                           "the root %s/%s is not the tree of the lockfile: %s instead of %s",
+                           engine->cache->base, engine->cache->root, engine->tree, s->lock.tree);
 }
 
 int pf_engine_prepare(struct pf_engine *engine, struct pf_error *err)

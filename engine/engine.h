@@ -233,7 +233,8 @@ struct pf_records;
 
 /* Opens them. root: its path; NULL: the cached root of this release and architecture, whose cache
    the engine then holds the shared lock of. The root's content is not trusted. PF_E_ABSENT where
-   there is no root, or none that packages were installed in; PF_E_CORRUPT for a damaged record. */
+   the cache has no root, PF_E_INVALID where root is none that packages were installed in;
+   PF_E_CORRUPT for a damaged record. */
 int pf_engine_open_records(struct pf_engine *engine, const char *root, struct pf_records **out,
                            struct pf_error *err);
 void pf_records_free(struct pf_records *records); /* before the engine; NULL is fine */
@@ -251,8 +252,8 @@ int pf_records_overlaps(struct pf_records *records, pf_owned_fn fn, void *ctx,
 
 /* Looks for damage and tells fn of each finding, in an order that is always the same. root NULL:
    the cached packages, all of them read to the end, and the cached root. Else: that root by its
-   records, and by the content of those of its packages that the cache has. PF_E_ABSENT where there
-   is nothing to verify. */
+   records, and by the content of those of its packages that the cache has. PF_E_ABSENT where the
+   cache has nothing to verify, PF_E_INVALID where root is none. */
 int pf_engine_verify(struct pf_engine *engine, const char *root, pf_finding_fn fn, void *ctx,
                      struct pf_verified *result, struct pf_error *err);
 

@@ -7,18 +7,28 @@
 #include "doctor.h"
 #include "fs.h"
 #include "gc.h"
+#include "message.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+static int open_root(const char *root, struct pf_error *err)
+{
+    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return pf_error_advise(err, PF_E_INVALID, N_("check the path"),
+                               "%s is not the folder of a root", root);
+    return fd < 0 ? pf_error_errno(err, "%s", root) : fd;
+}
+
 int pf_engine_digest(struct pf_engine *engine, const char *root, const char **text,
                      struct pf_error *err)
 {
     pf_state_arm(engine);
-    pf_auto_fd int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    pf_auto_fd int fd = open_root(root, err);
     if (fd < 0)
-        return pf_error_errno(err, "%s", root);
+        return fd;
     int failed = pf_state_digest_tree(engine, fd, engine->digest, err);
     *text = engine->digest;
     return failed ? pf_error_context(err, "%s", root) : 0;
@@ -45,14 +55,6 @@ static void unlock_names(struct pf_engine *engine)
         pf_cache_unlock_names(engine->cache);
 }
 
-static int open_root(const char *root, struct pf_error *err)
-{
-    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return pf_error_set(err, PF_E_ABSENT, "%s is not the folder of a root", root);
-    return fd < 0 ? pf_error_errno(err, "%s", root) : fd;
-}
-
 /* The cached root, of which there may be none: its records, or NULL. Under the names' lock. */
 static int open_cached_records(struct pf_engine *engine, struct pf_records **out,
                                struct pf_error *err)
@@ -68,10 +70,9 @@ static int open_cached_records(struct pf_engine *engine, struct pf_records **out
 static int nothing_cached(const struct pf_engine *engine, const char *what, struct pf_error *err)
 {
     const struct pf_settled *s = &engine->settings;
-    return pf_error_set(err, PF_E_ABSENT,
-                        "the cache %s has no %s of Plamo %s for %s (--release and --cache choose "
-                        "another)",
-                        s->cache_folder, what, s->release, s->arch);
+    return pf_error_advise(err, PF_E_ABSENT, N_("--release and --cache choose another"),
+                           "the cache %s has no %s of Plamo %s for %s", s->cache_folder, what,
+                           s->release, s->arch);
 }
 
 int pf_engine_open_records(struct pf_engine *engine, const char *root, struct pf_records **out,
@@ -84,6 +85,13 @@ int pf_engine_open_records(struct pf_engine *engine, const char *root, struct pf
         if (fd < 0)
             return fd;
         int failed = pf_records_open(fd, engine->settings.profile, &engine->stop, out, err);
+        /* No mirror and no cache lacks it: it was another folder that was meant. */
+        if (failed == PF_E_ABSENT) {
+            failed = PF_E_INVALID;
+            if (err)
+                err->code = failed;
+            pf_error_hint(err, "check the path");
+        }
         return failed ? pf_error_context(err, "%s", root) : 0;
     }
     int there = read_cache(engine, err);

@@ -26,6 +26,32 @@ int pf_error_set(struct pf_error *err, int code, const char *fmt, ...)
     va_end(args);
     err->code = code;
     err->sys_errno = 0;
+    err->hint[0] = '\0';
+    return code;
+}
+
+void pf_error_hint(struct pf_error *err, const char *fmt, ...)
+{
+    if (!err || err->hint[0])
+        return;
+    va_list args;
+    va_start(args, fmt);
+    put_text(err->hint, sizeof err->hint, fmt, args);
+    va_end(args);
+}
+
+int pf_error_advise(struct pf_error *err, int code, const char *hint, const char *fmt, ...)
+{
+    if (!err)
+        return code;
+    va_list args;
+    va_start(args, fmt);
+    put_text(err->text, sizeof err->text, fmt, args);
+    va_end(args);
+    err->code = code;
+    err->sys_errno = 0;
+    if ((size_t)snprintf(err->hint, sizeof err->hint, "%s", pf_message(hint)) >= sizeof err->hint)
+        pf_message_trim(err->hint);
     return code;
 }
 
@@ -61,6 +87,7 @@ int pf_error_errno(struct pf_error *err, const char *fmt, ...)
         pf_message_trim(err->text);
     err->code = code;
     err->sys_errno = number;
+    err->hint[0] = '\0';
     return code;
 }
 

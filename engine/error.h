@@ -29,6 +29,7 @@ struct pf_error {
     int code;
     int sys_errno; /* errno of the failed call, or 0 */
     char text[1024];
+    char hint[256]; /* what to do about it, in one clause; empty: nothing but what the code says */
 };
 
 /* Fills err (which may be NULL) and returns code. Here and below fmt is translated. */
@@ -39,10 +40,20 @@ int pf_error_set(struct pf_error *err, int code, const char *fmt, ...)
 int pf_error_errno(struct pf_error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Adds what to do about it, for a person. Where err has a hint already that stays: who found the
+   fault knows best. */
+void pf_error_hint(struct pf_error *err, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Both at once: as pf_error_set, with a hint, which is translated here. */
+int pf_error_advise(struct pf_error *err, int code, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* Says that memory is short. Returns PF_E_SYSTEM. */
 int pf_error_memory(struct pf_error *err);
 
-/* Puts "context: " before the text that stands in err. Returns err's code. */
+/* Puts "context: " before the text that stands in err. Returns err's code; without an err
+   PF_E_SYSTEM, which a caller that has a code of its own returns in its place. */
 int pf_error_context(struct pf_error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "fetchjob.h"
 #include "localtransfer.h"
+#include "message.h"
 #include "ratelimit.h"
 #include "transfer.h"
 
@@ -340,10 +341,11 @@ static int run_once(struct pf_fetch *fetch, void (*tick)(void *ctx), void *ctx,
     if (fetch->settings.cancel && atomic_load(fetch->settings.cancel))
         return pf_error_set(err, PF_E_CANCELLED, "stopped");
     if (pf_fetch_is_late(fetch))
-        return pf_error_set(err, PF_E_NETWORK,
-                            "what was asked of the mirrors took longer than %u s, which "
-                            "--fetch-timeout allows; what has come is kept",
-                            fetch->settings.total_time_s);
+        return pf_error_advise(err, PF_E_NETWORK,
+                               N_("run it again to go on: what has come is kept"),
+                               "what was asked of the mirrors took longer than %u s, which "
+                               "--fetch-timeout allows",
+                               fetch->settings.total_time_s);
     int stop = start_waiting(fetch);
     if (stop)
         return stop;

@@ -88,10 +88,9 @@ static int digest_file(int folder_fd, const char *file, char sum[PF_DIGEST_TEXT_
 
 static int differs(struct pf_error *err, const char *what, const char *a, const char *b)
 {
-    return pf_error_set(err, PF_E_CORRUPT,
-                        "the cache is not what the lockfile says: %s %s instead of %s (--update "
-                        "takes what the lockfile names)",
-                        pf_message(what), a, b);
+    return pf_error_advise(err, PF_E_CORRUPT, N_("--update takes what the lockfile names"),
+                           "the cache is not what the lockfile says: %s %s instead of %s",
+                           pf_message(what), a, b);
 }
 
 static int check_names(const struct pf_lockfile *lock, const struct pf_manifest *manifest,
@@ -191,9 +190,8 @@ int pf_lock_text(const struct pf_lockfile *lock, const struct pf_manifest *manif
                                                       .size_bytes = entry->size_bytes};
         memcpy(whole.entries[i].sha256, entry->sha256, sizeof entry->sha256);
         if (!entry->url)
-            failed = pf_error_set(err, PF_E_INVALID,
-                                  "nobody noted where %s came from (--update asks the mirror)",
-                                  entry->file);
+            failed = pf_error_advise(err, PF_E_INVALID, N_("--update asks the mirror"),
+                                     "nobody noted where %s came from", entry->file);
     }
     if (!failed)
         failed = pf_lockfile_write(&whole, text, err);

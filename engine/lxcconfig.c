@@ -3,6 +3,7 @@
 
 #include "fs.h"
 #include "lxcline.h"
+#include "message.h"
 #include "resolve.h"
 
 #include <fcntl.h>
@@ -147,10 +148,10 @@ static int rootfs_of_value(const struct pf_lxcline *line, char **rootfs, struct 
         while (*type && (strlen(*type) != n || memcmp(value, *type, n) != 0))
             type++;
         if (!*type)
-            return pf_error_set(err, PF_E_INVALID,
-                                "the container's root lies on \"%.*s\", which is not mounted here: "
-                                "--rootfs must say where its root is",
-                                (int)length, value);
+            return pf_error_advise(
+                err, PF_E_INVALID, N_("--rootfs must say where its root is"),
+                "the container's root lies on \"%.*s\", which is not mounted here", (int)length,
+                value);
         value += n;
         length -= n;
     }

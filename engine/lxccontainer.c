@@ -3,6 +3,7 @@
 
 #include "fs.h"
 #include "lxcline.h"
+#include "message.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -178,10 +179,9 @@ static int look_at_root(const char *path, const char *root, struct pf_error *err
          p = overlay ? strtok_r(NULL, ":", &state) : NULL) {
         pf_auto_fd int fd = open(p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0 || (!overlay && pf_fs_each_name(fd, is_content, NULL) != 1))
-            return pf_error_set(err, PF_E_CONFLICT,
-                                "%s is a container without its root: %s is not there, or empty; "
-                                "remove the container by lxc-destroy",
-                                path, p);
+            return pf_error_advise(err, PF_E_INVALID, N_("remove the container by lxc-destroy"),
+                                   "%s is a container without its root: %s is not there, or empty",
+                                   path, p);
     }
     return 1;
 }
@@ -202,10 +202,8 @@ static int look_at_config(const char *path, struct pf_error *err)
     if (failed)
         return failed;
     if (!root || !*root)
-        return pf_error_set(err, PF_E_CONFLICT,
-                            "%s is there, but has no configuration that names a root; remove it, "
-                            "or choose another name",
-                            path);
+        return pf_error_advise(err, PF_E_INVALID, N_("remove it, or choose another name"),
+                               "%s is there, but has no configuration that names a root", path);
     return look_at_root(path, root, err);
 }
 
@@ -215,9 +213,8 @@ int pf_lxccontainer_look(const char *path, struct pf_error *err)
     if (fd < 0 && errno == ENOENT)
         return 0;
     if (fd < 0 && errno == ENOTDIR)
-        return pf_error_set(err, PF_E_CONFLICT,
-                            "%s is there, but is no container; remove it, or choose another name",
-                            path);
+        return pf_error_advise(err, PF_E_INVALID, N_("remove it, or choose another name"),
+                               "%s is there, but is no container", path);
     int status = fd < 0 ? -1 : pf_fs_each_name(fd, is_content, NULL);
     if (status < 0)
         return pf_error_errno(err, "%s", path);
@@ -225,9 +222,7 @@ int pf_lxccontainer_look(const char *path, struct pf_error *err)
         return 0;
     /* LXC's mark of a container that is being made (create_partial of its lxccontainer.c). */
     if (faccessat(fd, "partial", F_OK, 0) == 0)
-        return pf_error_set(err, PF_E_CONFLICT,
-                            "lxc-create is making %s, or was ended meanwhile: lxc-destroy removes "
-                            "what is there",
-                            path);
+        return pf_error_advise(err, PF_E_INVALID, N_("lxc-destroy removes what is there"),
+                               "lxc-create is making %s, or was ended meanwhile", path);
     return look_at_config(path, err);
 }

@@ -22,7 +22,7 @@ int pf_lxccontainer_defaults(const char *file, char **text, struct pf_error *err
 int pf_lxccontainer_default_path(char **lxcpath, struct pf_error *err);
 
 /* What is there for a container? 1: a whole one; 0: nothing, or an empty folder; else a negative
-   code: PF_E_CONFLICT for what is none or not whole, or whose root is not there. */
+   code: PF_E_INVALID for what is none or not whole, or whose root is not there. */
 int pf_lxccontainer_look(const char *path, struct pf_error *err);
 
 #endif

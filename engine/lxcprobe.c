@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "fs.h"
 #include "lxcline.h"
+#include "message.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -174,15 +175,15 @@ int pf_lxcprobe_map(const struct pf_idmap *map, const char *folder, struct pf_er
         return 0;
     int rc = works(map, nothing, err);
     if (rc == 0)
-        return pf_error_set(err, PF_E_INVALID,
-                            "LXC cannot use the ids of lxc.idmap: /etc/subuid and /etc/subgid must "
-                            "give them to root");
+        return pf_error_advise(err, PF_E_INVALID,
+                               N_("/etc/subuid and /etc/subgid must give them to root"),
+                               "LXC cannot use the ids of lxc.idmap");
     if (rc > 0)
         rc = works(map, look, err);
     if (rc == 0)
-        return pf_error_set(err, PF_E_INVALID,
-                            "the container's root, user %u here, cannot reach %s: every directory "
-                            "above it must be searchable by all",
-                            map->ranges[0].outside, folder);
+        return pf_error_advise(err, PF_E_INVALID,
+                               N_("every directory above it must be searchable by all"),
+                               "the container's root, user %u here, cannot reach %s",
+                               map->ranges[0].outside, folder);
     return rc < 0 ? rc : 0;
 }

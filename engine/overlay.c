@@ -90,9 +90,11 @@ int pf_overlay_open(const char *path, const char *lower, struct pf_error *err)
         bool refused = errno == EINVAL || errno == ENODEV;
         int failed = pf_error_errno(err, "mounting an overlay of %s and %s/%s", lower, path,
                                     PF_OVERLAY_UPPER);
-        return refused ? pf_error_context(err, "overlays do not work on this file system or kernel "
-                                               "(--backing auto does)")
-                       : failed;
+        if (refused) {
+            pf_error_context(err, "overlays do not work on this file system or kernel");
+            pf_error_hint(err, "--backing auto does");
+        }
+        return failed;
     }
     int fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? pf_error_errno(err, "%s", point) : fd;

@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "editfile.h"
 #include "fs.h"
+#include "message.h"
 
 #include <crypt.h>
 #include <errno.h>
@@ -128,9 +129,10 @@ int pf_rootpassword_read(const char *how, struct pf_rootpassword *out, struct pf
         return hash_file(value, &out->hash, err);
     if ((value = behind(how, "hash:")))
         return check_hash(value, &out->hash, err);
-    return pf_error_set(err, PF_E_INVALID,
-                        "the root password is to be given as keep, locked, password:TEXT, "
-                        "file:PATH or hash:CRYPT");
+    return pf_error_advise(
+        err, PF_E_INVALID,
+        N_("keep, locked, password:TEXT, file:PATH and hash:CRYPT are what can be given"),
+        "the root password is none of the words that it can be");
 }
 
 void pf_rootpassword_end(struct pf_rootpassword *password)

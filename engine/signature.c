@@ -136,8 +136,9 @@ static int judge(const struct run *run, int exit_status, const char *signature_p
         return failed;
     const char *fault = fault_of(status);
     last_line(output);
-    return pf_error_set(err, PF_E_INVALID, "%s is no good signature: %s", signature_path,
-                        fault ? fault : output);
+    return pf_error_advise(err, PF_E_CORRUPT,
+                           N_("get the lockfile and its signature anew, from whom you trust"),
+                           "%s is no good signature: %s", signature_path, fault ? fault : output);
 }
 
 /* gpgv reads binary keyrings only, and of others says that it does not know the key. */

@@ -47,9 +47,9 @@ static int system_error(struct stage *s, const char *member)
 static int owner_error(struct stage *s, const struct pf_node *node, const char *member)
 {
     if (errno == EINVAL)
-        return pf_error_set(s->err, PF_E_PERMISSION,
-                            "member %s: this user namespace has no owner %u:%u; map more ids",
-                            member, node->uid, node->gid);
+        return pf_error_advise(s->err, PF_E_PERMISSION, N_("map more ids"),
+                               "member %s: this user namespace has no owner %u:%u", member,
+                               node->uid, node->gid);
     return system_error(s, member);
 }
 

@@ -4,6 +4,7 @@
 #include "array.h"
 #include "cleanup.h"
 #include "fs.h"
+#include "message.h"
 #include "snapshot.h"
 #include "subvolume.h"
 
@@ -59,12 +60,12 @@ static int note_content(void *ctx, int fd, const char *name)
 static int refuse_content(const char *path, const struct found *found, struct pf_error *err)
 {
     if (!found->unfinished)
-        return pf_error_set(err, PF_E_INVALID, "%s is not empty; name a new folder for the root",
-                            path);
-    return pf_error_set(err, PF_E_INVALID,
-                        "%s is not empty: a run that was killed has left half of a root there, as "
-                        "its %s tells; empty it, or name a new directory for the root",
-                        path, UNFINISHED);
+        return pf_error_advise(err, PF_E_INVALID, N_("name a new folder for the root"),
+                               "%s is not empty", path);
+    return pf_error_advise(err, PF_E_INVALID, N_("empty it, or name a new directory for the root"),
+                           "%s is not empty: a run that was killed has left half of a root there, "
+                           "as its %s tells",
+                           path, UNFINISHED);
 }
 
 /* 1: the folder is there and empty; 0: it is not there. *fixed: nothing can be renamed onto its

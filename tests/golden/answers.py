@@ -248,7 +248,7 @@ class Ownership(AnswersTest):
         self.run_tool("owners", "usr/bin/perl", "--root", root)
         os.rename(f"{root}/var/log/packages", f"{root}/kept")
         os.symlink(f"{root}/kept", f"{root}/var/log/packages")
-        run = self.run_tool("overlaps", "--root", root, status=MIRROR)
+        run = self.run_tool("overlaps", "--root", root, status=USAGE)
         self.assertIn("there is no var/log/packages", run.log)
         os.unlink(f"{root}/var/log/packages")
         os.symlink("../../kept", f"{root}/var/log/packages")
@@ -269,7 +269,9 @@ class Ownership(AnswersTest):
         run = self.of_release("owners", "x", cache=f"{folder}/none", status=MIRROR)
         self.assertIn("has no root of Plamo 8.x", run.log)
         self.assertFalse(os.path.exists(f"{folder}/none"))
-        self.of_release("overlaps", "--root", f"{folder}/none", status=MIRROR)
+        for command in (("overlaps", "--root"), ("owners", "x", "--root"), ("verify",)):
+            run = self.of_release(*command, f"{folder}/none", status=USAGE)
+            self.assertIn("is not the folder of a root; check the path", run.log)
         self.of_release("verify", cache=f"{folder}/none", status=MIRROR)
 
 

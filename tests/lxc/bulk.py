@@ -26,7 +26,7 @@ from template import VARIABLES, cache_paths
 from workspace import arguments, temporary_folder
 
 RELEASE = "7.x"
-FAILED, USAGE, PACKAGE, INTERRUPTED = 1, 2, 4, 130
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
 COUNT = 30
 KILLED_COUNT = 24
 SETTINGS = """\
@@ -267,7 +267,7 @@ def test_failures(bulk):
     os.mkdir(bulk.path_of("f5"))
     with open(bulk.path_of("f5", "notes"), "w"):
         pass
-    output = bulk.create("f{1..6}", status=PACKAGE, numbers=(4, 0, 2, 0))
+    output = bulk.create("f{1..6}", status=USAGE, numbers=(4, 0, 2, 0))
     for name in ("f2", "f5"):
         report.check(f"error: {name} was not made: {bulk.path_of(name)} is there" in output, f"{name}: {output}")
     report.equal([n for n in bulk.listed() if n.startswith("f")], ["f1", "f3", "f4", "f6"], "those that were made")
@@ -348,6 +348,7 @@ def test_interrupts(bulk):
     output = process.communicate()[0].decode()
     bulk.report.equal(process.returncode, INTERRUPTED, f"status after SIGINT\n{output}\n")
     numbers = numbers_of(output) or (0, 0, 0, 0)
+    bulk.report.check("plamo-fast: stopping; once more stops at once\n" in output, f"no answer to SIGINT: {output}")
     bulk.report.check(sum(numbers) == 300 and numbers[3] > 0, f"what is said after SIGINT: {output}")
     bulk.report.equal(len([n for n in bulk.listed() if n.startswith("k")]), numbers[0], "containers after SIGINT")
     bulk.report.equal(hidden(bulk), [], "what an interrupted run has left")
@@ -422,10 +423,13 @@ def test_starts(bulk):
                       f"the heading without a container is not named:\n{output}")
     states = [bulk.containers.run("lxc-info", f"s{i}", "-sH")[1].strip() for i in (1, 2, 3)]
     bulk.report.equal(states, ["RUNNING", "STOPPED", "RUNNING"], "states after --start")
-    bulk.create("s1", "s3", "--start", numbers=(0, 2, 0, 0))
-    for name in ("s1", "s3"):
+    bulk.containers.run("lxc-stop", "s1", "-k")
+    bulk.create("s1", "s3", "s4", "--start", numbers=(1, 2, 0, 0))
+    states = [bulk.containers.run("lxc-info", f"s{i}", "-sH")[1].strip() for i in (1, 3, 4)]
+    bulk.report.equal(states, ["STOPPED", "RUNNING", "RUNNING"], "states: only what this run made is started")
+    for name in ("s3", "s4"):
         bulk.containers.run("lxc-stop", name, "-k")
-    bulk.destroy("s1", "s2", "s3")
+    bulk.destroy("s1", "s2", "s3", "s4")
 
 
 def largest_file(root):

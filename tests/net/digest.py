@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import netkit
-from netkit import FAILED, PACKAGE, USAGE, NetTest, package
+from netkit import PACKAGE, USAGE, NetTest, package
 from package import link_pair
 from tarball import file, folder
 
@@ -72,7 +72,7 @@ class Digest(DigestTest):
 
     def test_no_folder(self):
         for root in (f"{self.folder}/nothing", f"{self.mirror}{netkit.BASE}/aaa-1-x86_64-P1.tgz"):
-            self.assert_failed(self.run_program("digest", root), FAILED, root)
+            self.assert_failed(self.run_program("digest", root), USAGE, root)
         self.assert_failed(self.run_program("digest"), USAGE)
 
 

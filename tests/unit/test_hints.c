@@ -27,25 +27,26 @@ static void knows_some_system_calls_reasons(void **state)
     assert_null(hints_find(&err));
 }
 
-static void adds_nothing_to_a_text_that_has_one(void **state)
+static void the_errors_own_comes_first(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "/c/x is not a folder; remove it",
-        "the mirror has no folder \"xcfe\"; did you mean 10_xfce?",
-        "nobody noted where it came from (--update asks the mirror)",
-        "with --no-sandbox they run without one",
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        struct pf_error err = {.code = PF_E_ABSENT};
-        snprintf(err.text, sizeof err.text, "%s", texts[i]);
-        assert_null(hints_find(&err));
-    }
+    struct pf_error err = {0};
+    pf_error_advise(&err, PF_E_CONFLICT, "remove it", "%s is not a folder", "/c/x");
+    assert_string_equal(err.text, "/c/x is not a folder");
+    assert_string_equal(hints_find(&err), "remove it");
+    /* Neither context nor another hint takes it away; another error does. */
+    pf_error_context(&err, "the cache");
+    pf_error_hint(&err, "clean it");
+    assert_string_equal(hints_find(&err), "remove it");
+    pf_error_set(&err, PF_E_ABSENT, "a text; with a semicolon (--and more)");
+    assert_contains(hints_find(&err), "--mirror");
+    pf_error_hint(&err, "did you mean %s?", "10_xfce");
+    assert_string_equal(hints_find(&err), "did you mean 10_xfce?");
 }
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_code_has_one),
     cmocka_unit_test(knows_some_system_calls_reasons),
-    cmocka_unit_test(adds_nothing_to_a_text_that_has_one),
+    cmocka_unit_test(the_errors_own_comes_first),
 };
 support_main(tests, false)

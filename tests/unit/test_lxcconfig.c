@@ -172,7 +172,7 @@ static void refuses_a_root_that_is_not_mounted(void **state)
         put_file(temp.fd, "config", config);
         assert_code(pf_lxcconfig_rootfs(temp.path, &rootfs, &err), PF_E_INVALID, &err);
         assert_null(rootfs);
-        assert_contains(err.text, "--rootfs");
+        assert_contains(err.hint, "--rootfs");
         assert_contains(err.text, values[i]);
     }
 }

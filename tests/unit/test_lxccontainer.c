@@ -108,29 +108,29 @@ static void sees_what_is_there(void **state)
     char text[512];
     assert_int_equal(pf_lxccontainer_look(path, &err), 0);
     put_folder(temp.fd, "c1/rootfs", 0755);
-    assert_code(pf_lxccontainer_look(path, &err), PF_E_CONFLICT, &err);
+    assert_code(pf_lxccontainer_look(path, &err), PF_E_INVALID, &err);
     assert_contains(err.text, "no configuration");
     snprintf(text, sizeof text, "lxc.rootfs.path = dir:%s/rootfs\n", path);
     put_file(temp.fd, "c1/config", text);
-    assert_code(pf_lxccontainer_look(path, &err), PF_E_CONFLICT, &err);
+    assert_code(pf_lxccontainer_look(path, &err), PF_E_INVALID, &err);
     assert_contains(err.text, "without its root");
     put_folder(temp.fd, "c1/rootfs/etc", 0755);
     assert_int_equal(pf_lxccontainer_look(path, &err), 1);
     put_file(temp.fd, "c1/partial", "");
-    assert_code(pf_lxccontainer_look(path, &err), PF_E_CONFLICT, &err);
+    assert_code(pf_lxccontainer_look(path, &err), PF_E_INVALID, &err);
     assert_contains(err.text, "lxc-create");
     unlinkat(temp.fd, "c1/partial", 0);
     put_file(temp.fd, "c1/config", "lxc.rootfs.path = zfs:a/b\n");
     assert_int_equal(pf_lxccontainer_look(path, &err), 1);
     snprintf(text, sizeof text, "lxc.rootfs.path = overlay:%s/rootfs:%s/delta\n", path, path);
     put_file(temp.fd, "c1/config", text);
-    assert_code(pf_lxccontainer_look(path, &err), PF_E_CONFLICT, &err);
+    assert_code(pf_lxccontainer_look(path, &err), PF_E_INVALID, &err);
     put_folder(temp.fd, "c1/delta", 0755);
     assert_int_equal(pf_lxccontainer_look(path, &err), 1);
     strcat(path, ".none");
     assert_int_equal(pf_lxccontainer_look(path, &err), 0);
     put_file(temp.fd, "c1.none", "");
-    assert_code(pf_lxccontainer_look(path, &err), PF_E_CONFLICT, &err);
+    assert_code(pf_lxccontainer_look(path, &err), PF_E_INVALID, &err);
     assert_contains(err.text, "no container");
 }
 
