@@ -540,7 +540,11 @@ class Lock(NetTest):
     def test_signal_while_waiting(self):
         fcntl.flock(self.lock, fcntl.LOCK_EX)
         process = self.start_build("--lock-timeout", "30")
-        time.sleep(0.7)
+        said = b""
+        while b"waiting" not in said:
+            piece = os.read(process.stderr.fileno(), 4096)
+            self.assertTrue(piece, f"it ended: {said}")
+            said += piece
         process.send_signal(signal.SIGTERM)
         result = self.wait(process, 5)
         self.assert_failed(result, 143)
