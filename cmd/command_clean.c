@@ -28,8 +28,11 @@ int command_clean(int argc, char **argv, struct options *options)
     struct pf_engine *engine = command_engine(options, &status);
     if (!engine)
         return status;
-    if (pf_engine_clean(engine, &err))
+    struct pf_gc_result result;
+    if (pf_engine_clean(engine, &result, &err))
         status = report_failure(&err, signals_caught());
+    else
+        report_removed(&result, false);
     command_end(engine);
     return status;
 }

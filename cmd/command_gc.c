@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "commands.h"
-#include "language.h"
 #include "quantity.h"
 #include "report.h"
 #include "signals.h"
@@ -50,17 +49,6 @@ static int take_own(struct pf_gc *gc, int option, const char *argument)
     }
 }
 
-static void say_result(const struct pf_gc *gc, const struct pf_gc_result *result)
-{
-    char text[256];
-    snprintf(text, sizeof text,
-             gc->dry_run ? _("would remove %u, %.1f of %.1f MB; %u in use")
-                         : _("removed %u, %.1f of %.1f MB; %u in use"),
-             result->removed, (double)result->bytes_removed / 1e6,
-             (double)result->bytes_before / 1e6, result->in_use);
-    report_event(NULL, &(struct pf_event){.type = PF_EVENT_NOTE, .text = text});
-}
-
 int command_gc(int argc, char **argv, struct options *options)
 {
     struct pf_gc gc = {0};
@@ -86,7 +74,7 @@ int command_gc(int argc, char **argv, struct options *options)
     if (pf_engine_gc(engine, &gc, &result, &err))
         status = report_failure(&err, signals_caught());
     else
-        say_result(&gc, &result);
+        report_removed(&result, gc.dry_run);
     command_end(engine);
     return status;
 }

@@ -197,6 +197,15 @@ static void hint_at_destroying(const struct template *t, struct pf_error *err)
     free(path);
 }
 
+static int clean(struct pf_engine *engine, struct pf_error *err)
+{
+    struct pf_gc_result result;
+    int failed = pf_engine_clean(engine, &result, err);
+    if (!failed)
+        report_removed(&result, false);
+    return failed;
+}
+
 static int run(struct template *t)
 {
     struct pf_engine *engine;
@@ -221,7 +230,7 @@ static int run(struct template *t)
     if (!failed && t->path)
         report_summary(engine);
     if (!failed && t->clean)
-        failed = pf_engine_clean(engine, &err);
+        failed = clean(engine, &err);
     if (failed == PF_E_CANCELLED && t->path)
         hint_at_destroying(t, &err);
     int status = failed ? report_failure(&err, signals_caught()) : EXIT_DONE;

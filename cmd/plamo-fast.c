@@ -93,8 +93,7 @@ int command_flush(int status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
-    report_error("standard output cannot be written: %m");
-    return EXIT_FAILED;
+    return report_output_failed();
 }
 
 int main(int argc, char **argv)

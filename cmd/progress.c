@@ -155,6 +155,16 @@ static void take_copy(struct progress *progress, const struct pf_event *event, i
         end(stage, now_ms);
 }
 
+/* Containers come in any order: what counts is how many there were. */
+static void take_container(struct progress *progress, const struct pf_event *event, int64_t now_ms)
+{
+    struct progress_stage *stage = begin(progress, PROGRESS_CREATE, now_ms);
+    stage->count = event->count;
+    stage->worked = ++stage->items;
+    if (stage->items == stage->count)
+        end(stage, now_ms);
+}
+
 void progress_take(struct progress *progress, const struct pf_event *event, int64_t now_ms)
 {
     switch (event->type) {
@@ -175,6 +185,9 @@ void progress_take(struct progress *progress, const struct pf_event *event, int6
     case PF_EVENT_DECODED:
     case PF_EVENT_INSTALLED:
         take_install(progress, event, now_ms);
+        break;
+    case PF_EVENT_CONTAINER:
+        take_container(progress, event, now_ms);
         break;
     case PF_EVENT_COPYING:
     case PF_EVENT_CLONED:
@@ -211,7 +224,7 @@ static uint64_t total_of(const struct progress *progress, size_t which)
 
 static struct barline stage_line(const struct progress *progress, size_t which, int64_t now_ms)
 {
-    static const char *const names[] = {N_("fetch"), N_("install"), N_("copy")};
+    static const char *const names[] = {N_("fetch"), N_("install"), N_("copy"), N_("create")};
     const struct progress_stage *stage = &progress->stages[which];
     struct barline line = {.label = _(names[which]),
                            .is_stage = true,
@@ -237,6 +250,11 @@ static struct barline stage_line(const struct progress *progress, size_t which, 
         line.has_remaining = false;
     line.remaining_s =
         line.total ? recent_remaining_s(line.total - line.bytes, line.bytes_per_s) : -1;
+    if (which == PROGRESS_CREATE) {
+        /* Its rate is of containers. */
+        line.remaining_s = recent_remaining_s(line.count - line.items, line.bytes_per_s);
+        line.bytes_per_s = -1;
+    }
     return line;
 }
 

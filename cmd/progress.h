@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PROGRESS_FETCH, PROGRESS_INSTALL, PROGRESS_COPY, PROGRESS_STAGES };
+enum { PROGRESS_FETCH, PROGRESS_INSTALL, PROGRESS_COPY, PROGRESS_CREATE, PROGRESS_STAGES };
 
 struct progress_stage {
     bool begun, ended;

@@ -10,6 +10,9 @@
 #include "signals.h"
 #include "summary.h"
 
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +55,8 @@ static bool was_interrupted(void)
 
 void report_begin(void)
 {
+    if (chosen == REPORT_JSON)
+        report_json_clock();
     bool bars = chosen == REPORT_AUTO || chosen == REPORT_BAR;
     if (bars && chosen_verbosity >= 0 && line_has_terminal())
         has_bars = screen_begin(STDERR_FILENO, line_has_colour(), was_interrupted) == 0;
@@ -184,10 +189,37 @@ void report_summary(const struct pf_engine *engine)
         summary_print(&stats);
 }
 
+void report_removed(const struct pf_gc_result *result, bool dry_run)
+{
+    char text[256];
+    snprintf(text, sizeof text,
+             dry_run ? _("would remove %u, %.1f of %.1f MB; %u in use")
+                     : _("removed %u, %.1f of %.1f MB; %u in use"),
+             result->removed, (double)result->bytes_removed / 1e6,
+             (double)result->bytes_before / 1e6, result->in_use);
+    report_event(NULL, &(struct pf_event){.type = PF_EVENT_NOTE, .text = text});
+}
+
+/* Nobody reads on, as with `| head`: that is no news to who did it. */
+static bool is_read(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return poll(&out, 1, 0) < 1 || !(out.revents & POLLERR);
+}
+
+int report_output_failed(void)
+{
+    int number = errno;
+    if (!is_read())
+        return 128 + SIGPIPE;
+    errno = number;
+    report_error("standard output cannot be written: %m");
+    return EXIT_FAILED;
+}
+
 int report_tree(const char *digest)
 {
     if (printf("tree: %s\n", digest) >= 0 && fflush(stdout) == 0)
         return EXIT_DONE;
-    report_error("the digest cannot be written to standard output: %m");
-    return EXIT_FAILED;
+    return report_output_failed();
 }

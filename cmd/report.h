@@ -5,6 +5,8 @@
 
 #include "engine.h"
 
+#include <stdbool.h>
+
 /* Exit statuses of both programs, as the manual lists them. */
 enum {
     EXIT_DONE = 0,
@@ -60,6 +62,13 @@ void report_event(void *ctx, const struct pf_event *event);
 
 /* The closing lines: what was done, and how fast. */
 void report_summary(const struct pf_engine *engine);
+
+/* Says that standard output cannot be written, with errno. Returns the exit status: where nobody
+   reads it any more nothing is said, and the status is that of programs which SIGPIPE ends. */
+int report_output_failed(void);
+
+/* What was removed from a cache, or with dry_run would be. */
+void report_removed(const struct pf_gc_result *result, bool dry_run);
 
 /* The line "tree: sha256:…" on standard output. Returns the exit status. */
 int report_tree(const char *digest);

@@ -16,7 +16,8 @@
 /* All below: under mutex, for errors and events come from several threads. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct timespec start;
-static bool begun, failed, ended;
+static time_t start_time;
+static bool clocked, begun, failed, ended;
 
 /* How many bytes of a well-formed UTF-8 character (RFC 3629) text begins with; 0: of none. */
 static size_t character_length(const unsigned char *p)
@@ -81,7 +82,7 @@ static json_t *seconds_of(double seconds)
     return json_real((double)(int64_t)(seconds * 1000 + 0.5) / 1000);
 }
 
-/* Seconds since the first line. */
+/* Seconds since the run began. */
 static double elapsed_s(void)
 {
     struct timespec now;
@@ -111,6 +112,23 @@ static bool put(const char *event, json_t *fields)
     return done;
 }
 
+/* Under mutex. */
+static void start_clock(void)
+{
+    if (!clocked) {
+        clock_gettime(CLOCK_MONOTONIC, &start);
+        start_time = time(NULL);
+    }
+    clocked = true;
+}
+
+void report_json_clock(void)
+{
+    pthread_mutex_lock(&mutex);
+    start_clock();
+    pthread_mutex_unlock(&mutex);
+}
+
 /* Locks, and says first who we are. */
 static void begin(const char *program)
 {
@@ -118,12 +136,11 @@ static void begin(const char *program)
     if (begun)
         return;
     begun = true;
+    start_clock();
     char moment[32];
-    time_t now = time(NULL);
     struct tm utc;
-    gmtime_r(&now, &utc);
+    gmtime_r(&start_time, &utc);
     strftime(moment, sizeof moment, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    clock_gettime(CLOCK_MONOTONIC, &start);
     put("start", json_pack("{s:s, s:s, s:s, s:i}", "program", program, "version", PF_VERSION,
                            "time", moment, "pid", (int)getpid()));
 }

@@ -19,6 +19,9 @@ void report_json_error(const char *program, const char *text, const char *hint, 
 
 void report_json_summary(const char *program, const struct pf_stats *stats);
 
+/* From now on time counts; else it does from the first line on. */
+void report_json_clock(void);
+
 /* The last line, if there was any. */
 void report_json_end(void);
 

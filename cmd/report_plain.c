@@ -4,11 +4,15 @@
 #include "language.h"
 #include "line.h"
 
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* How often a progress line comes, at the most. */
 #define PROGRESS_INTERVAL_S 2.0
+/* There can be no more mirrors. */
+#define MAX_HOSTS 32
 
 static double now_s(void)
 {
@@ -55,6 +59,7 @@ static void tell_decoding(const struct pf_event *event)
 static void tell_progress(const struct pf_event *event, int verbosity)
 {
     static double last_fetched, last_installed;
+    static uint64_t containers;
     char text[128];
     switch (event->type) {
     case PF_EVENT_PHASE:
@@ -80,7 +85,9 @@ static void tell_progress(const struct pf_event *event, int verbosity)
         say(event->subject, _("a snapshot of the cached root"));
         break;
     case PF_EVENT_CONTAINER:
-        say(event->subject, event->text);
+        snprintf(text, sizeof text, _("%s (%llu of %llu)"), event->text,
+                 (unsigned long long)++containers, (unsigned long long)event->count);
+        say(event->subject, text);
         break;
     case PF_EVENT_DECODING:
     case PF_EVENT_DECODED:
@@ -92,6 +99,35 @@ static void tell_progress(const struct pf_event *event, int verbosity)
     }
 }
 
+/* The server of a URL: "https://example.org:8080". */
+static size_t host_length(const char *url)
+{
+    const char *slashes = strstr(url, "://");
+    return slashes ? (size_t)(slashes - url) + 3 + strcspn(slashes + 3, "/") : strlen(url);
+}
+
+/* Each file is tried again several times where a server is ill: of that one hears once. Events come
+   one at a time. */
+static void tell_retry(const struct pf_event *event, int verbosity)
+{
+    static char told[MAX_HOSTS][256];
+    char host[256], text[1536];
+    const char *url = event->subject ? event->subject : "";
+    if (verbosity > 0) {
+        say(NULL, event->text);
+        return;
+    }
+    snprintf(host, sizeof host, "%.*s", (int)host_length(url), url);
+    size_t i = 0;
+    while (i < MAX_HOSTS && *told[i] && strcmp(told[i], host) != 0)
+        i++;
+    if (i == MAX_HOSTS || *told[i])
+        return;
+    snprintf(told[i], sizeof told[i], "%s", *host ? host : "?");
+    snprintf(text, sizeof text, _("%s (more of %s is shown with -v)"), event->text, host);
+    say(NULL, text);
+}
+
 void report_plain_event(const struct pf_event *event, int verbosity, bool progress)
 {
     switch (event->type) {
@@ -101,9 +137,12 @@ void report_plain_event(const struct pf_event *event, int verbosity, bool progre
                    event->subject, event->text);
         break;
     case PF_EVENT_LOCK_WAIT:
-    case PF_EVENT_RETRY:
         if (verbosity >= 0)
             say(NULL, event->text);
+        break;
+    case PF_EVENT_RETRY:
+        if (verbosity >= 0)
+            tell_retry(event, verbosity);
         break;
     case PF_EVENT_NOTE:
     case PF_EVENT_CHANGED:

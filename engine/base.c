@@ -12,6 +12,7 @@
 #include "resolve.h"
 #include "shift.h"
 #include "trash.h"
+#include "treesize.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -467,13 +468,17 @@ static int collect_one(const struct bases *bases, const char *id, unsigned how,
     if (used < 0)
         return used;
     bool look_only = how & PF_BASE_LOOK_ONLY;
+    uint64_t bytes = pf_treesize(bases->fd, id).bytes;
     int failed = used || look_only ? 0 : remove_base(bases, id, err);
     if (!used && !failed)
         pf_events_text(bases->events, PF_EVENT_NOTE, id,
                        look_only ? N_("would be removed: no overlay lies upon it")
                                  : N_("removed: no overlay lies upon it"));
+    bool gone = !used && !failed;
     out->kept += used ? 1 : 0;
-    out->removed += used || failed ? 0 : 1;
+    out->removed += gone;
+    out->bytes_removed += gone ? bytes : 0;
+    out->bytes_kept += gone ? 0 : bytes;
     return failed;
 }
 

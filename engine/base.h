@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* The cached root may be replaced or cleaned at any time; a container that lies upon it by
    overlayfs would break. So each generation of it that is used so is copied once (by reflink, where
@@ -53,6 +54,7 @@ void pf_base_end(struct pf_base *base);
 /* What a collection found. */
 struct pf_base_collection {
     unsigned removed, kept;
+    uint64_t bytes_removed, bytes_kept; /* on the disk */
 };
 
 enum {

@@ -202,21 +202,21 @@ const char *pf_engine_tree(const struct pf_engine *engine);
 int pf_engine_digest(struct pf_engine *engine, const char *root, const char **text,
                      struct pf_error *err);
 
+/* What there was, and what went (or would go). Sizes are those on the disk. */
+struct pf_gc_result {
+    uint64_t bytes_before, bytes_removed;
+    unsigned removed, in_use; /* things; those that had to stay for being in use */
+};
+
 /* Removes the downloads and the cached root of this release and architecture, under the lock, and
-   those copies of it that no overlay lies upon any more. */
-int pf_engine_clean(struct pf_engine *engine, struct pf_error *err);
+   those copies of it that no overlay lies upon any more; those that stay are "in use". */
+int pf_engine_clean(struct pf_engine *engine, struct pf_gc_result *result, struct pf_error *err);
 
 /* What may go from a cache folder. A 0 is no limit. */
 struct pf_gc {
     uint64_t max_bytes; /* of everything in it together; the least useful goes first */
     uint64_t max_age_s; /* of what has not been used for longer */
     bool dry_run;       /* only tell of it */
-};
-
-/* What there was, and what went (or would go). Sizes are those on the disk. */
-struct pf_gc_result {
-    uint64_t bytes_before, bytes_removed;
-    unsigned removed, in_use; /* things; those that had to stay for being in use */
 };
 
 /* Collects everything in the engine's cache folder, of whatever release: what killed runs have left

@@ -8,6 +8,7 @@
 #include "fs.h"
 #include "gc.h"
 #include "message.h"
+#include "treesize.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -148,9 +149,31 @@ int pf_engine_doctor(const struct pf_engine *engine, const char *lxc_path, pf_ch
     return pf_doctor_run(&doctor);
 }
 
-int pf_engine_clean(struct pf_engine *engine, struct pf_error *err)
+static void add_bases(struct pf_gc_result *result, const struct pf_base_collection *bases)
 {
+    result->removed += bases->removed;
+    result->in_use += bases->kept;
+    result->bytes_removed += bases->bytes_removed;
+    result->bytes_before += bases->bytes_removed + bases->bytes_kept;
+}
+
+/* What clean is about to take away. */
+static void measure_cache(const struct pf_cache *cache, struct pf_gc_result *result)
+{
+    const char *const names[] = {cache->root, cache->complete};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        uint64_t bytes = pf_treesize(cache->base_fd, names[i]).bytes;
+        result->removed += faccessat(cache->base_fd, names[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+        result->bytes_removed += bytes;
+        result->bytes_before += bytes;
+    }
+}
+
+int pf_engine_clean(struct pf_engine *engine, struct pf_gc_result *result, struct pf_error *err)
+{
+    struct pf_base_collection bases;
     pf_state_arm(engine);
+    *result = (struct pf_gc_result){0};
     /* Where there is no cache folder, none is made to be cleaned. */
     if (access(engine->settings.cache_folder, F_OK) < 0 && errno == ENOENT)
         return 0;
@@ -158,11 +181,14 @@ int pf_engine_clean(struct pf_engine *engine, struct pf_error *err)
     pf_state_drop_root(engine);
     if (!failed)
         failed = pf_state_lock_cache(engine, PF_CACHE_EXCLUSIVE, err);
-    if (!failed)
+    if (!failed) {
+        measure_cache(engine->cache, result);
         failed = pf_cache_purge(engine->cache, err);
-    struct pf_base_collection bases;
+    }
     if (!failed)
         failed = pf_base_collect(engine->cache, 0, engine->events, &engine->stop, &bases, err);
+    if (!failed)
+        add_bases(result, &bases);
     return failed;
 }
 
@@ -178,12 +204,12 @@ int pf_engine_gc(struct pf_engine *engine, const struct pf_gc *gc, struct pf_gc_
        use. */
     if (!failed)
         failed = pf_state_lock_cache(engine, PF_CACHE_SHARED, err);
-    if (!failed)
-        failed = pf_gc_collect(engine->cache, gc, engine->events, &engine->stop, result, err);
     struct pf_base_collection bases = {0};
     unsigned how = PF_BASE_OF_ALL | (gc->dry_run ? PF_BASE_LOOK_ONLY : 0);
     if (!failed)
         failed = pf_base_collect(engine->cache, how, engine->events, &engine->stop, &bases, err);
-    result->removed += bases.removed;
+    add_bases(result, &bases);
+    if (!failed)
+        failed = pf_gc_collect(engine->cache, gc, engine->events, &engine->stop, result, err);
     return failed;
 }

@@ -7,6 +7,7 @@
 #include "generation.h"
 #include "mounts.h"
 #include "trash.h"
+#include "treesize.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +19,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-/* Deeper than any package may go (see pf_limits); what lies below is not counted. */
-#define MAX_DEPTH 200
 
 #define MAX_WAIT_S 10
 
@@ -45,35 +43,6 @@ struct collection {
     bool warned; /* of what stays in the trash */
     struct pf_error *err;
 };
-
-/* The size of a tree on the disk, and when anything of it changed last. */
-struct measure {
-    uint64_t bytes;
-    time_t changed;
-    unsigned depth;
-    uint64_t mount; /* what is mounted in the tree is none of it */
-};
-
-static int measure_entry(void *ctx, int dir_fd, const char *name)
-{
-    struct measure *m = ctx;
-    struct stat st;
-    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return 0;
-    /* A file of several names is counted once altogether, if all of them are here. */
-    m->bytes += (uint64_t)st.st_blocks * 512 / (S_ISDIR(st.st_mode) ? 1 : st.st_nlink);
-    if (st.st_ctim.tv_sec > m->changed)
-        m->changed = st.st_ctim.tv_sec;
-    if (!S_ISDIR(st.st_mode) || m->depth == MAX_DEPTH)
-        return 0;
-    pf_auto_fd int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    m->depth++;
-    uint64_t mount;
-    if (fd >= 0 && (pf_mounts_id(fd, &mount) < 0 || mount == m->mount))
-        pf_fs_each_name(fd, measure_entry, m);
-    m->depth--;
-    return 0;
-}
 
 /* "8.x-x86_64" into its two parts. */
 static bool split_name(const char *text, size_t length, struct thing *thing)
@@ -169,14 +138,12 @@ static int note_name(void *ctx, int dir_fd, const char *name)
 {
     struct collection *c = ctx;
     struct thing new;
-    struct measure m = {0};
     if (!classify(name, &new) || !pf_fs_belongs_to_us(dir_fd, name))
         return 0;
     struct thing *thing = place_for(c, &new, name);
     if (!thing)
         return 1;
-    pf_mounts_id(dir_fd, &m.mount);
-    measure_entry(&m, dir_fd, name);
+    struct pf_treesize m = pf_treesize(dir_fd, name);
     struct stat st = {0};
     /* Of a root what counts is when it got its name: scripts and copies make inner times. */
     if (thing->kind == KIND_RELEASE && fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""After `cmake --install`, lxc-create finds the template by its name: `lxc-create -t plamo-fast`.
+"""After `cmake --install` to /usr, lxc-create finds the template by its name: `lxc-create -t plamo-fast`. Nothing is put
+anywhere but below the prefix.
 
 Runs in a mount namespace of its own, where LXC's template folder is a throw-away copy."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -29,12 +31,18 @@ def enter_namespace():
     sys.exit(subprocess.run(["unshare", "-m", sys.executable, *sys.argv], env=environment).returncode)
 
 
-def install(folder, build):
-    copy = os.path.join(folder, "templates")
+def install(report, folder, build):
+    copy, prefix = os.path.join(folder, "templates"), os.path.join(folder, "prefix")
     subprocess.run(["cp", "-a", TEMPLATES, copy], check=True)
+    before = sorted(os.listdir(copy))
     subprocess.run(["mount", "--bind", copy, TEMPLATES], check=True)
-    subprocess.run(["cmake", "--install", build, "--prefix", os.path.join(folder, "prefix")], check=True,
-                   stdout=subprocess.DEVNULL)
+    said = subprocess.run(["cmake", "--install", build, "--prefix", prefix], check=True, stdout=subprocess.PIPE, text=True).stdout
+    places = re.findall(r"(?m)^-- (?:Installing|Up-to-date): (.*)$", said)
+    report.check(places, f"cmake tells of nothing that it installs: {said}")
+    report.equal([place for place in places if not place.startswith(prefix + "/")], [], "what is not below the prefix")
+    report.equal(sorted(os.listdir(copy)), before, "LXC's templates after an install elsewhere")
+    # What an install to /usr does there.
+    subprocess.run(["cp", "-a", os.path.join(prefix, "share/lxc/templates/lxc-plamo-fast"), copy], check=True)
 
 
 def main():
@@ -44,7 +52,7 @@ def main():
     enter_namespace()
     report = Report()
     with temporary_folder() as (folder, _), Nginx(wanted.mirror) as server:
-        install(folder, os.path.dirname(wanted.bin))
+        install(report, folder, os.path.dirname(wanted.bin))
         containers = Containers(folder, "plamo-fast", server)
         try:
             status, output = containers.create("named")

@@ -390,6 +390,18 @@ class Choice(NetTest):
         self.assertEqual(self.given(), ["one.00base", "two.00base"])
         self.assertEqual(self.names(env=self.environment()), ["one.00base", "two.00base"])
 
+    def test_nobody_reads_on(self):
+        """As with `plan | head`: not a word, and the status that SIGPIPE gives."""
+        for options in ((), ("--json",), ("--tree",)):
+            with self.subTest(options):
+                reader, writer = os.pipe()
+                os.close(reader)
+                process = subprocess.Popen(self.command("plan", "-q", "-r", RELEASE, "-a", ARCH, "-m", self.url, *options),
+                                           env=netkit.clean_environment(), stdout=writer, stderr=subprocess.PIPE)
+                os.close(writer)
+                said = process.communicate(timeout=60)[1].decode()
+                self.assertEqual((process.returncode, said), (141, ""))
+
     def test_release_by_the_environment(self):
         os.rename(f"{self.mirror}/Plamo-8.x", f"{self.mirror}/Plamo-7.x")
         self.assertEqual(self.names(env=self.environment(release="7.x")), ["one.00base", "two.00base"])

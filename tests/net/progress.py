@@ -346,6 +346,14 @@ class Json(ProgressTest):
         result = self.build("--progress=json", "-q")
         self.assertEqual(result.err, "")
 
+    def test_clock_of_a_quiet_run(self):
+        """It runs from the beginning, though nothing is said before the failure."""
+        self.server.add(self.paths[0], Fault(status=503, repeat=True, headers={"Retry-After": "1"}))
+        result = self.build("--progress=json", "-q")
+        self.assertEqual(result.status, 3)
+        [error] = [o for o in self.objects(result.err) if o["event"] == "error"]
+        self.assertGreater(error["t"], 1)
+
     def test_of_a_listing(self):
         """Standard output is as ever."""
         result = self.run_program("plan", "--progress=json", "--json", *self.build_arguments()[3:])

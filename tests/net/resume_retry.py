@@ -218,10 +218,13 @@ class WithinARun(ResumeTest):
         self.build_well()
 
     def test_never_available(self):
-        """Some tries, then an error, in bounded time; one line for each on the way."""
+        """Some tries, then an error, in bounded time; one line for all of them, or with -v for each."""
         self.server.add(self.path, Fault(status=503, repeat=True))
-        self.assert_failed(self.build(), MIRROR, NAME, "503")
+        result = self.assert_failed(self.build(), MIRROR, NAME, "503")
         self.assertEqual(len(self.requests()), 5)
+        self.assertEqual(len(self.delays_s(result)), 1, str(result))
+        self.assertIn(f"(more of {self.url} is shown with -v)", result.err)
+        self.assertEqual(len(self.delays_s(self.build("-v"))), 4)
 
     def test_progress_is_kept_when_tries_run_out(self):
         """Tries count from the last one that brought something."""

@@ -105,6 +105,7 @@ class Warm(NetTest):
         self.build()
         result = self.assert_done(self.run_program("clean", "-r", RELEASE, "-a", ARCH, "--cache", self.cache))
         self.assertEqual([n for n in os.listdir(self.cache) if not n.endswith(".lock")], [], str(result))
+        self.assertRegex(result.err, r"removed 2, ([\d.]+) of \1 MB; 0 in use")
         self.forget(self.root)
         self.assert_work(self.build(), requests=5, decoded=3)
 

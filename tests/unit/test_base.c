@@ -71,6 +71,8 @@ static void collect(unsigned removed, unsigned kept)
     assert_ok(pf_base_collect(cache, PF_BASE_OF_ALL, log_.events, NULL, &found, &err), &err);
     if (found.removed != removed || found.kept != kept)
         fail_msg("%u removed and %u kept, not %u and %u", found.removed, found.kept, removed, kept);
+    assert_int_equal(found.bytes_removed > 0, removed > 0);
+    assert_int_equal(found.bytes_kept > 0, kept > 0);
 }
 
 static void is_the_cached_root(void **state)

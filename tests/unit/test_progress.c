@@ -127,6 +127,31 @@ static void sums_up_roots(void **state)
     assert_true(lines[0].remaining_s < 0);
 }
 
+/* They become whole in any order; one that takes long comes last. */
+static void counts_containers(void **state)
+{
+    (void)state;
+    struct progress progress;
+    struct barline lines[PROGRESS_MAX_LINES];
+    progress_init(&progress, 0);
+    for (int64_t i = 1; i <= 4; i++) {
+        send(&progress, i * 1000,
+             (struct pf_event){.type = PF_EVENT_CONTAINER,
+                               .subject = "c",
+                               .text = "made",
+                               .index = (uint64_t)(10 - i),
+                               .count = 10});
+        progress_tick(&progress, i * 1000);
+    }
+    assert_int_equal(progress_lines(&progress, 4000, lines, 4), 1);
+    assert_string_equal(lines[0].label, "create");
+    assert_int_equal(lines[0].items, 4);
+    assert_int_equal(lines[0].count, 10);
+    assert_true(lines[0].fraction > 0.39 && lines[0].fraction < 0.41);
+    assert_true(lines[0].has_remaining && lines[0].remaining_s > 5 && lines[0].remaining_s < 7);
+    assert_true(lines[0].bytes_per_s < 0);
+}
+
 /* More than there is room for, and names without end. */
 static void stands_many_files(void **state)
 {
@@ -155,6 +180,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(shows_the_largest_that_take_long),
     cmocka_unit_test(sums_up_what_is_decoded),
     cmocka_unit_test(sums_up_roots),
+    cmocka_unit_test(counts_containers),
     cmocka_unit_test(stands_many_files),
 };
 support_main(tests, false)
