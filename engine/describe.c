@@ -85,13 +85,14 @@ static int load_file(void *ctx, int cache_fd, const char *name)
     load->bytes += file.length;
     file.name = strdup(name);
     struct pf_description_file *grown = realloc(d->files, (d->count + 1) * sizeof *grown);
+    if (grown)
+        d->files = grown;
     if (!file.name || !grown) {
         free(file.name);
         free(file.text);
         pf_error_memory(load->err);
         return 1;
     }
-    d->files = grown;
     d->files[d->count++] = file;
     return 0;
 }

@@ -208,9 +208,9 @@ int pf_fs_replace_file(int dir_fd, const char *name, const void *data, size_t le
         return pf_error_errno(err, "writing %s", name);
     if (pf_fs_write_all(fd, data, length) < 0 || fchmod(fd, mode) < 0 || pf_fs_close(&fd) < 0 ||
         pf_fs_rename(dir_fd, temporary, dir_fd, name, 0) < 0) {
-        pf_error_errno(err, "writing %s", name);
+        int rc = pf_error_errno(err, "writing %s", name);
         unlinkat(dir_fd, temporary, 0);
-        return err ? err->code : PF_E_SYSTEM;
+        return rc;
     }
     return 0;
 }

@@ -690,6 +690,23 @@ class Template(NetTest):
         self.assert_done(self.create("-p", self.path, "-n", "c1", "-r", RELEASE, "-a", ARCH))
         self.assertTrue(os.path.isfile(f"{self.path}/rootfs/usr/share/aaa"))
 
+    @unittest.skipUnless(shutil.which("strace"), "needs strace")
+    def test_flushed_before_it_is_a_container(self):
+        """The root is on the disk before the configuration says that there is one."""
+        os.mkdir(self.path)
+        with open(f"{self.path}/config", "w"):
+            pass
+        calls = os.path.join(self.folder, "calls")
+        command = self.command("-p", self.path, "-n", "c1", "-r", RELEASE, "-a", ARCH, "-m", self.url, "--cache", self.cache,
+                               program="lxc-plamo-fast")
+        subprocess.run(["strace", "-f", "-y", "-o", calls, "-e", "trace=syncfs,openat", *command], check=True,
+                       env=netkit.clean_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(calls) as stream:
+            lines = stream.read().splitlines()
+        [written] = [i for i, line in enumerate(lines) if f"{self.path}/config" in line and "O_APPEND" in line]
+        flushed = [i for i, line in enumerate(lines) if "syncfs(" in line and f"<{self.path}/rootfs" in line]
+        self.assertTrue(flushed and flushed[-1] < written, f"flushed at {flushed}, written at {written}")
+
     def test_bindhome(self):
         """A mount for the user's home, and the user's lines."""
         user = pwd.getpwnam("daemon")
