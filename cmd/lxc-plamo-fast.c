@@ -124,9 +124,8 @@ static int check_container(const struct template *t)
         return EXIT_USAGE;
     }
     if (*t->name == '-' || *t->name == '.') {
-        report_error("\"%s\" is no name for a container: it begins with \"%c\" (lxc-create takes "
-                     "the first word that is no option for the name; lxc-create -t plamo-fast -h "
-                     "lists the options)",
+        report_error("\"%s\" is no name for a container: it begins with \"%c\" (lxc-create -t "
+                     "plamo-fast -h lists the options)",
                      t->name, *t->name);
         return EXIT_USAGE;
     }

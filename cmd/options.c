@@ -370,8 +370,8 @@ static int take_limit(const char *text, struct pf_limits *limits)
             quantity_parse_amount(text + length + 1, known[i].value) == 0)
             return 1;
     }
-    report_error("--limit takes NAME=N like ratio=5000 or bytes=64G, with one of entries, depth, "
-                 "names, ratio, bytes, memory, unchecked, not \"%s\"",
+    report_error("--limit takes NAME=N like ratio=5000, with one of entries, depth, names, ratio, "
+                 "bytes, memory, unchecked, not \"%s\"",
                  text);
     return -1;
 }
