@@ -42,7 +42,7 @@ class Digest(DigestTest):
         self.assertEqual(result.out, self.digest(self.root))
         self.assertEqual(result.out, self.digest(self.cache_folder("rootfs")))
         self.assertEqual(self.build_anew().out, "")
-        self.assertEqual(self.build_anew("--digest", "-q").err, "")
+        self.assertNotIn("digest", self.build_anew("--digest", "-q").err)
 
     def test_of_a_configured_root(self):
         """Not the cached root's: it has a name, and whatever else is asked for."""
@@ -97,7 +97,7 @@ class Locked(DigestTest):
         self.assertIn(tree, result.err)
         shutil.rmtree(self.root)
         result = self.assert_done(self.build_locked("-q"))
-        self.assertEqual(result.out + result.err, "")
+        self.assertEqual((result.out, tree in result.err), ("", False))
         shutil.rmtree(self.root)
         result = self.assert_done(self.build_locked("--digest"))
         self.assertEqual(result.out, f"tree: {tree}\n")

@@ -386,7 +386,7 @@ class Signed(LockTest):
         self.sign()
         os.unlink(self.ring)
         self.gpg(os.path.join(self.folder, "signer"), "--armor", "--output", self.ring, "--export")
-        self.check_refused(self.ring, "gpg --dearmor")
+        self.check_refused(self.ring, "gpg --dearmor", status=USAGE)
 
     def test_no_keyring(self):
         self.sign()
