@@ -16,7 +16,7 @@ from mirror import mirror_folder
 from netkit import NetTest, noise, package, settings
 from package import link_pair
 from server import MIRROR_PATH
-from tarball import file
+from tarball import fifo, file, hardlink
 from tool import everything_options
 
 # Every call by which the engine changes a file system, as tests/fault/inject.c names them.
@@ -62,7 +62,8 @@ def read_manifest(folder):
 
 
 class FaultTest(NetTest):
-    """A mirror of three packages: plain links, a script that needs a shell, a text beside an add-on, a changed file."""
+    """A mirror of three packages: plain links, a script that needs a shell, a hard link, a fifo, a text beside an add-on,
+    a changed file."""
 
     def setUp(self):
         use_memory()
@@ -74,7 +75,8 @@ class FaultTest(NetTest):
         pairs = link_pair("usr/share", "link", "aaa") + link_pair("usr/share", "other", "aaa")
         members = [file("usr/share/aaa", noise(3000)), file("etc/both", b"aaa\n")]
         self.put(package("aaa-1-x86_64-P1", members, script=pairs))
-        self.put(package("bbb-1-x86_64-P1", [file("usr/share/bbb", noise(5000))],
+        self.put(package("bbb-1-x86_64-P1", [file("usr/share/bbb", noise(5000)), fifo("usr/share/bbb-fifo"),
+                                             hardlink("usr/share/bbb-too", "usr/share/bbb")],
                          script="mkdir -p etc/made\necho made > etc/made/by-bbb\n"))
         self.put(package("ccc-1-x86_64-P1", [file("etc/both", b"ccc\n")], suffix="txz", place="contrib/Net"),
                  place="contrib/Net")
