@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
-from places import CONFINED, PLACES, place, without_any
+from sandboxplaces import CONFINED, PLACES, place, without_any
 from report import Report
 from scripthost import MARKS, SAFE, SECRET, UNSAFE, ScriptHost, attacker, survivors
 from skip import need_programs, need_root, skip

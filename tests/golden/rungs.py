@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 from mirror import selection
-from places import PLACES, place
+from sandboxplaces import PLACES, place
 from report import Report
 from scan import describe, differences, scan
 from skip import need_programs, need_root
