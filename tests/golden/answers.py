@@ -376,7 +376,7 @@ class Verify(AnswersTest):
         self.assertEqual(answer["packages"], len(cached_in_order(packages)))
         self.assertGreater(answer["compared"], 200)
         run = self.of_release("verify", f"{folder}/root")
-        self.assertRegex(run.output, r"^93 packages read, \d+ paths looked at, \d+ compared with their packages: "
+        self.assertRegex(run.output, r"^101 packages read, \d+ paths looked at, \d+ compared with their packages: "
                                      r"0 damaged, \d+ changed by scripts or configuration\n$")
         self.assertEqual(self.of_release("verify", f"{folder}/root", "-q").output, "")
         # The same with one worker as with many.
