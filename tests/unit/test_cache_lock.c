@@ -125,8 +125,9 @@ static void take_all(struct pf_cache *cache)
 static void nobody_else_can_hold_a_lock(void **state)
 {
     (void)state;
-    const char *const names[] = {".plamo-fast.lock", one->builder_lock, one->names_lock};
     for (int foreign = 0; foreign < 2; foreign++) {
+        /* Those of the cache as it is open now. */
+        const char *const names[] = {".plamo-fast.lock", one->builder_lock, one->names_lock};
         int held[3];
         unlink(LOCK_FILE);
         put_bytes(AT_FDCWD, LOCK_FILE, "", 0, 0644);
