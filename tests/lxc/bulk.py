@@ -203,7 +203,7 @@ def test_overlays(bulk):
     base, = bulk.bases()
     lower = os.path.join(bulk.cache, "bases-plamo", base)
     before = sorted(os.listdir(os.path.join(lower, "root", "etc")))
-    report.equal(oct(os.stat(os.path.dirname(lower)).st_mode & 0o7777), "0o700", "mode of the folder above the bases")
+    report.equal(oct(os.stat(os.path.dirname(lower)).st_mode & 0o7777), "0o711", "mode of the folder above the bases")
     report.check(f"lxc.rootfs.path = overlay:{lower}/root:{bulk.path_of('o01')}/overlay/delta\n"
                  in read(bulk.path_of("o01", "config")), "the root is not written as LXC writes overlays")
     bulk.clean()
