@@ -46,12 +46,16 @@ static int open_in_cache(const struct pf_cache *cache, const char *name)
     if (fd >= 0 || !is_out_of_reach(errno))
         return pf_steal_fd(&fd);
     /* A lock can be had on what can only be read, too. */
+    int refused = errno;
     struct stat st;
     fd = openat(cache->base_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0 && fstat(fd, &st) == 0 && !pf_fs_is_owners(&st)) {
         errno = EACCES;
         return -1;
     }
+    /* That it is not there is no news: that it cannot be made is. */
+    if (fd < 0 && errno == ENOENT)
+        errno = refused;
     return pf_steal_fd(&fd);
 }
 
