@@ -390,7 +390,8 @@ static int tell_end(const struct pf_sandbox *sandbox, bool stopped, bool alive, 
                             sandbox->settings.processes);
     case PF_SANDBOX_LIMITED:
         *status = answer->status;
-        return pf_error_set(err, PF_E_LIMIT, "%s", pf_message(answer->step));
+        return pf_error_set(err, answer->number == ENOSPC ? PF_E_NO_SPACE : PF_E_LIMIT, "%s",
+                            pf_message(answer->step));
     case PF_SANDBOX_KILLED:
         break;
     }

@@ -243,8 +243,10 @@ static void note_end(struct pf_alone_job *job, bool ended, int raw)
     result->end = PF_SANDBOX_ENDED;
     result->status = status_of(raw);
     pf_auto_fd int root_fd = pf_sandboxalone_open_root(job);
-    if (is_full(root_fd))
+    if (is_full(root_fd)) {
+        result->number = ENOSPC;
         pf_sandboxalone_limit(job, N_("the root's file system is full"));
+    }
     if (result->step)
         result->end = PF_SANDBOX_LIMITED;
 }
@@ -256,6 +258,7 @@ static bool run_job(struct pf_alone_job *job, struct pf_sandbox_request *request
     int raw = 0;
     job->helper->answer->end = PF_SANDBOX_KILLED;
     job->helper->answer->unstarted = false;
+    job->helper->answer->number = 0;
     job->helper->answer->step = NULL;
     job->ending = false;
     job->counted_ms = pf_clock_ms();

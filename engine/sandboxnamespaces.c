@@ -203,9 +203,11 @@ static void note_end(const struct pf_sandboxhelper *helper, int raw)
     if (is_full("/tmp") && helper->view != PF_SANDBOX_ROOT) {
         result->end = PF_SANDBOX_LIMITED;
         result->step = N_("its /tmp is full");
+        result->number = ENOSPC;
     } else if (is_full(PF_SCRIPTVIEW_ROOT)) {
         result->end = PF_SANDBOX_LIMITED;
         result->step = N_("the root's file system is full");
+        result->number = ENOSPC;
     }
 }
 
@@ -350,6 +352,7 @@ _Noreturn void pf_sandboxnamespaces_run(struct pf_sandboxhelper *helper)
         int pid_fd = -1;
         helper->answer->end = PF_SANDBOX_KILLED;
         helper->answer->unstarted = false;
+        helper->answer->number = 0;
         pid_t pid = (pid_t)syscall(SYS_clone, flags, NULL, &pid_fd, NULL, NULL); /* as fork */
         if (pid < 0)
             pf_sandboxhelper_refuse(helper, N_("entering namespaces"));
