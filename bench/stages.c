@@ -219,7 +219,7 @@ static int run_prepare(const struct pf_settings *settings)
 
 static int prepare(int argc, char **argv)
 {
-    struct options options = {.verbosity = -1};
+    struct options options = {.verbosity = -1, .uses = OPTIONS_ALL};
     struct trace *trace = NULL;
     int option, taken = 1;
     while (taken > 0 && (option = options_next(argc, argv, OPTIONS_SHORT, long_options)) != -1) {

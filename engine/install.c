@@ -83,8 +83,7 @@ static int open_place(struct pf_install *install, struct pf_error *err)
         return rc;
     if (!place->sandbox)
         pf_events_text(events, PF_EVENT_NOTE, NULL, "package scripts run without a sandbox");
-    else if (pf_sandbox_rung(place->sandbox) != PF_SANDBOX_NAMESPACES)
-        /* The best one is no news. */
+    else
         pf_events_text(events, PF_EVENT_NOTE, NULL, "%s",
                        pf_message(pf_sandbox_describe(place->sandbox)));
     if (place->sandbox && !pf_sandbox_has_landlock(place->sandbox))

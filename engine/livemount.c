@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "resolve.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -37,9 +38,17 @@ static bool is_live(const struct statfs *fs)
 static int look(int dir_fd, const char *name, struct pf_livemount *out)
 {
     struct statx st;
+    struct stat plain;
     if (statx(dir_fd, name, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_MNT_ID,
-              &st) < 0)
-        return -1;
+              &st) < 0) {
+        /* Old kernels lack the call, and some hosts' filters forbid it. */
+        if ((errno != ENOSYS && errno != EPERM) ||
+            fstatat(dir_fd, name, &plain, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) <
+                0)
+            return -1;
+        *out = (struct pf_livemount){.device = plain.st_dev};
+        return 0;
+    }
     *out = (struct pf_livemount){.id = st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0,
                                  .device = makedev(st.stx_dev_major, st.stx_dev_minor)};
     return 0;

@@ -30,6 +30,8 @@ int pf_pkgdb_prepare(struct pf_pkgdb *db, struct pf_error *err)
         pf_auto_fd int there = pf_resolve_in_root(db->root_fd, path, O_PATH | O_DIRECTORY, 0);
         if (there >= 0)
             continue;
+        if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+            return pf_error_errno(err, "opening %s", path);
         const char *leaf;
         if (pf_fs_make_folders_in_root(db->root_fd, "var/log", 0755) < 0)
             return pf_error_errno(err, "making var/log");

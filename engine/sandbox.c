@@ -51,12 +51,12 @@ static const struct pf_confine_rule namespace_rules[] = {{PF_SCRIPTVIEW_ROOT, PF
 /* Without them it keeps from reading, too. That the root lacks a right that /tmp has keeps what is
    in it from being moved there (landlock(7), "refer"), and so a directory from being moved away
    from under a program whose "/" is the root. */
-static const struct pf_confine_rule alone_rules[] = {{"/", PF_LANDLOCK_READ |
-                                                               LANDLOCK_ACCESS_FS_EXECUTE},
-                                                     {PF_SCRIPTVIEW_ROOT, PF_LANDLOCK_ALL},
-                                                     {"/tmp", PF_LANDLOCK_ALL},
-                                                     {"/dev", DEVICE_ACCESS},
-                                                     {NULL, 0}};
+static const struct pf_confine_rule alone_rules[] = {
+    {"/", PF_LANDLOCK_READ | LANDLOCK_ACCESS_FS_EXECUTE},
+    {PF_SCRIPTVIEW_ROOT, PF_LANDLOCK_ALL & ~LANDLOCK_ACCESS_FS_MAKE_SOCK},
+    {"/tmp", PF_LANDLOCK_ALL},
+    {"/dev", DEVICE_ACCESS},
+    {NULL, 0}};
 
 /* Of a program whose "/" is the root. */
 static const struct pf_confine_rule root_rules[] = {{"/", PF_LANDLOCK_ALL}, {NULL, 0}};

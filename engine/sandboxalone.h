@@ -12,8 +12,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Programs that run in the root by `chroot` at once, the job's own among them. */
-#define PF_ALONE_RUNS 8
+/* Programs that run in the root by `chroot` at once, the job's own among them; what those are given
+   may be as much as most kernels let a program have of its own stack's limit. */
+#define PF_ALONE_RUNS  64
+#define PF_ALONE_WORDS 16384
+#define PF_ALONE_TEXT  (1 << 20)
 
 /* A process that was started here, with all that comes of it. */
 struct pf_alone_run {
@@ -33,8 +36,8 @@ struct pf_alone_job {
     bool ending;                  /* nothing new is let begin */
     pid_t entered[PF_ALONE_RUNS]; /* they have asked for the root as their "/", and not yet executed
                                    */
-    char words[64 * 1024], environment[64 * 1024]; /* of a program to be run in the root */
-    char *argv[256], *envp[256];
+    char words[PF_ALONE_TEXT], environment[PF_ALONE_TEXT]; /* of a program to be run in the root */
+    char *argv[PF_ALONE_WORDS], *envp[PF_ALONE_WORDS];
 };
 
 /* Opens the root that is made; -1 with errno. */
@@ -52,9 +55,6 @@ void pf_sandboxalone_confine(const struct pf_sandboxhelper *helper, const struct
                              bool in_root);
 
 /* sandboxroot: programs that scripts run in the root by chroot. */
-
-/* Has the process asked for the root as its "/", and not executed anything yet? */
-bool pf_sandboxroot_has_entered(struct pf_alone_job *job, pid_t pid);
 
 /* The calls chroot and execve, as the listener tells of them. */
 void pf_sandboxroot_enter(struct pf_alone_job *job, int listener, const struct seccomp_notif *call);

@@ -180,6 +180,16 @@ static size_t pointer_bytes_of(const struct seccomp_data *data)
     return data->arch == PF_WATCHED_NARROW_ARCH || data->nr & x32 ? 4 : sizeof(void *);
 }
 
+/* There cannot be another one: the script would go on without it, to another root. */
+static int end_crowded(struct pf_alone_job *job)
+{
+    pf_sandboxalone_limit(job, N_("its script had too many processes at once in the root for a "
+                                  "sandbox without namespaces"));
+    job->helper->answer->end = PF_SANDBOX_LIMITED;
+    job->ending = true;
+    return EAGAIN;
+}
+
 /* Runs in the root what a process that has entered it executes. 0, or the errno for it. */
 static int start_in_root(struct pf_alone_job *job, int listener, const struct seccomp_notif *call)
 {
@@ -189,26 +199,29 @@ static int start_in_root(struct pf_alone_job *job, int listener, const struct se
     size_t width = pointer_bytes_of(&call->data);
     pf_auto_fd int memory_fd = pf_sandboxhelper_open_memory(job->proc_fd, asker, O_RDONLY);
     if (memory_fd < 0 || pf_sandboxhelper_read_string(memory_fd, args[0], path, sizeof path) < 0 ||
-        read_strings(memory_fd, args[1], width, job->words, sizeof job->words, job->argv, 256) <
-            0 ||
+        read_strings(memory_fd, args[1], width, job->words, sizeof job->words, job->argv,
+                     PF_ALONE_WORDS) < 0 ||
         read_strings(memory_fd, args[2], width, job->environment, sizeof job->environment,
-                     job->envp, 256) < 0 ||
-        ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) < 0)
+                     job->envp, PF_ALONE_WORDS) < 0 ||
+        ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) < 0) {
+        pf_sandboxalone_limit(job, N_("its script gives a program in the root more words than a "
+                                      "sandbox without namespaces takes"));
         return E2BIG;
+    }
     int number = check_program(job, path);
     if (number)
         return number;
     struct pf_alone_run *run = pf_sandboxalone_add_run(job);
     int ends[2];
     if (!run || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-        return EAGAIN;
+        return end_crowded(job);
     pf_auto_fd int mine = ends[0], theirs = ends[1];
     pid_t pid = pf_sandboxhelper_fork();
     if (pid == 0)
         run_in_root(job, path, asker, theirs);
     close(pf_steal_fd(&theirs));
     if (pid < 0)
-        return EAGAIN;
+        return end_crowded(job);
     *run = (struct pf_alone_run){.pid = pid,
                                  .listener = pf_sandboxhelper_receive_listener(mine),
                                  .asked_by = asker,
@@ -229,16 +242,27 @@ static pid_t *place_of(struct pf_alone_job *job, pid_t pid)
     return &none;
 }
 
-bool pf_sandboxroot_has_entered(struct pf_alone_job *job, pid_t pid)
+/* Room for one more, of those that have gone meanwhile if need be. NULL: there is none. */
+static pid_t *new_place(struct pf_alone_job *job)
 {
-    return *place_of(job, pid) != 0;
+    for (size_t i = 0; i < PF_ALONE_RUNS; i++) {
+        if (job->entered[i] && kill(job->entered[i], 0) < 0 && errno == ESRCH)
+            job->entered[i] = 0;
+        if (!job->entered[i])
+            return &job->entered[i];
+    }
+    return NULL;
 }
 
 /* chroot: only the root itself can be had, and only seems to be. */
 void pf_sandboxroot_enter(struct pf_alone_job *job, int listener, const struct seccomp_notif *call)
 {
     char name[4096];
-    pid_t *place = place_of(job, 0);
+    pid_t *place = new_place(job);
+    if (!place) {
+        pf_sandboxhelper_reply(listener, call->id, end_crowded(job));
+        return;
+    }
     pf_auto_fd int memory_fd =
         pf_sandboxhelper_open_memory(job->proc_fd, (pid_t)call->pid, O_RDONLY);
     bool is_read =
@@ -246,7 +270,7 @@ void pf_sandboxroot_enter(struct pf_alone_job *job, int listener, const struct s
         pf_sandboxhelper_read_string(memory_fd, call->data.args[0], name, sizeof name) >= 0 &&
         ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) == 0;
     pf_auto_fd int fd = is_read ? open_named(job, (pid_t)call->pid, name) : -1;
-    if (!is_the_root(job, fd) || place < job->entered || place >= job->entered + PF_ALONE_RUNS) {
+    if (!is_the_root(job, fd)) {
         pf_sandboxalone_limit(
             job, N_("its script changes its root in a way that only namespaces allow"));
         pf_sandboxhelper_reply(listener, call->id, EPERM);

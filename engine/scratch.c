@@ -149,7 +149,9 @@ static int remove_all(int fd, int above_fd, const char *name, struct pf_error *e
             *err = why;
         return why.code;
     }
-    return pf_fs_remove_tree(above_fd, name, err);
+    /* By hand first: that takes no descriptor, and there may be none left. */
+    unlinkat(fd, MARK, 0);
+    return unlinkat(above_fd, name, AT_REMOVEDIR) == 0 ? 0 : pf_fs_remove_tree(above_fd, name, err);
 }
 
 void pf_scratch_end(struct pf_scratch *scratch)

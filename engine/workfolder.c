@@ -3,6 +3,7 @@
 
 #include "copyfile.h"
 #include "fs.h"
+#include "scriptview.h"
 #include "subvolume.h"
 
 #include <errno.h>
@@ -91,6 +92,9 @@ static int become_root(int fd, struct pf_error *err)
     char aside[NAME_MAX + 1];
     struct stat st;
     int failed = pf_fs_remove_tree(fd, STAGE, err);
+    /* What scripts saw goes with their sandbox, if it can: all that is here becomes the root's. */
+    if (!failed)
+        failed = pf_scriptview_remove(fd, err);
     if (!failed)
         failed = rename_root(fd, aside, err);
     if (failed)

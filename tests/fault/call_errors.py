@@ -32,6 +32,10 @@ REMOVAL = ("unlinkat", "newfstatat", "openat", "getdents64", "close", "renameat"
 NOT_USED = ("fchmodat2", "fdatasync", "link", "writev")
 
 
+def is_removal(hits):
+    return any(hit.split()[0] in REMOVAL for hit in hits)
+
+
 class ErrnoTest(FaultTest):
     def setUp(self):
         super().setUp()
@@ -49,17 +53,21 @@ class ErrnoTest(FaultTest):
         hits = sorted(set(injected.hits))
         return injected, f"{errno.errorcode[error]} at {when} of {','.join(hits) or calls}\n{injected.result}"
 
-    def assert_well(self, what, result):
+    def assert_well(self, what, result, hits=()):
         self.assertEqual((result.status, result.errors), (0, []), what)
         self.assert_equal_root(self.root, what)
         self.assert_equal_root(self.cache_folder("rootfs"), what)
+        if is_removal(hits):
+            # What stays is the next run's to take away.
+            self.remove(self.root)
+            self.assert_done(self.build())
         self.assert_no_leftovers(what)
 
     def assert_clean_failure(self, what, result, statuses, hits=()):
         self.assertIn(result.status, statuses, what)
         self.assertEqual(len(result.errors), 1, f"one error line is wanted: {what}")
         self.assert_whole_or_absent(what)
-        if not any(hit.split()[0] in REMOVAL for hit in hits):
+        if not is_removal(hits):
             self.assertEqual(self.leftovers(), [], what)
         self.remove(self.root)
         again = self.build()
@@ -69,7 +77,7 @@ class ErrnoTest(FaultTest):
         """Done well, or failed cleanly. Tells whether the fault was met at all."""
         injected, what = self.run_with(calls, when, error, command, own)
         if injected.result.status == 0:
-            self.assert_well(what, injected.result)
+            self.assert_well(what, injected.result, injected.hits)
         else:
             self.assert_clean_failure(what, injected.result, statuses, injected.hits)
         return bool(injected.hits)
