@@ -530,8 +530,27 @@ static int remove_opened(int fd, int dir_fd, const char *name, struct pf_error *
     return status < 0 || r.stay ? why_not(&r, name, err) : 0;
 }
 
+/* In the directory that it is in: what is mounted below that is another mount than its. */
+static int remove_by_path(int dir_fd, const char *path, const char *leaf, struct pf_error *err)
+{
+    char above[PATH_MAX];
+    size_t length = (size_t)(leaf - path);
+    if (length >= sizeof above)
+        return pf_error_set(err, PF_E_LIMIT, "%s: the path is too long", path);
+    memcpy(above, path, length);
+    above[length] = '\0';
+    pf_auto_fd int fd = openat(dir_fd, above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : pf_error_errno(err, "removing %s", path);
+    int failed = pf_fs_remove_tree(fd, leaf, err);
+    return failed ? pf_error_context(err, "in %s", above) : 0;
+}
+
 int pf_fs_remove_tree(int dir_fd, const char *name, struct pf_error *err)
 {
+    const char *slash = strrchr(name, '/');
+    if (slash && slash[1])
+        return remove_by_path(dir_fd, name, slash + 1, err);
     if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
         return 0;
     if (!is_folder(errno, dir_fd, name))

@@ -31,19 +31,23 @@ static int id_of_proc(int fd, uint64_t *id)
     while (!found && getline(&line, &size, stream) > 0)
         found = sscanf(line, "mnt_id: %" SCNu64, id) == 1;
     fclose(stream);
-    errno = ENOSYS;
+    if (!found)
+        errno = ENOSYS;
     return found ? 0 : -1;
 }
 
 int pf_mounts_id(int fd, uint64_t *id)
 {
     struct statx st;
+    int before = errno; /* of a caller who reads a directory */
     /* Some hosts' filters forbid the call altogether. */
     int status = statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st);
     if (status < 0 && errno != ENOSYS && errno != EPERM)
         return -1;
-    if (status < 0 || !(st.stx_mask & STATX_MNT_ID))
+    if (status < 0 || !(st.stx_mask & STATX_MNT_ID)) {
+        errno = before;
         return id_of_proc(fd, id);
+    }
     *id = st.stx_mnt_id;
     return 0;
 }
