@@ -115,6 +115,21 @@ static int build_without_cache(struct pf_build *build, struct pf_error *err)
     return failed;
 }
 
+static int update_or_fetch_anew(struct pf_build *build, struct pf_error *err);
+
+/* A package of the complete folder is damaged. It comes anew as in an update: the folder stays
+   until its successor is whole, and what is sound in it is taken over. */
+static int mend_downloads(struct pf_build *build, int failed, struct pf_error *err)
+{
+    struct pf_error why = {0};
+    if (build->settings->offline || !is_worth_fetching_anew(build, failed, true, err))
+        return failed;
+    int rc = update_or_fetch_anew(build, &why);
+    if (rc && err)
+        *err = why;
+    return rc;
+}
+
 /* What every making of a root ends with. */
 static int end_making(struct pf_build *build, int64_t start_ms, int failed, struct pf_error *err)
 {
@@ -141,6 +156,8 @@ int pf_build_root(struct pf_build *build, struct pf_error *err)
         return failed;
     int64_t start_ms = pf_clock_ms();
     failed = downloaded ? build_from_downloads(build, err) : build_without_cache(build, err);
+    if (downloaded)
+        failed = mend_downloads(build, failed, err);
     return end_making(build, start_ms, failed, err);
 }
 
@@ -306,6 +323,13 @@ static int update(struct pf_build *build, bool conditional, bool *reused, struct
     return failed;
 }
 
+static int update_or_fetch_anew(struct pf_build *build, struct pf_error *err)
+{
+    bool reused = false;
+    int rc = update(build, true, &reused, err);
+    return is_worth_fetching_anew(build, rc, reused, err) ? update(build, false, &reused, err) : rc;
+}
+
 /* Where nothing has changed, the root may still be missing. */
 static int make_missing_root(struct pf_build *build, struct pf_error *err)
 {
@@ -315,11 +339,8 @@ static int make_missing_root(struct pf_build *build, struct pf_error *err)
 
 int pf_build_update(struct pf_build *build, struct pf_error *err)
 {
-    bool reused = false;
     int64_t start_ms = pf_clock_ms();
-    int failed = update(build, true, &reused, err);
-    if (is_worth_fetching_anew(build, failed, reused, err))
-        failed = update(build, false, &reused, err);
+    int failed = update_or_fetch_anew(build, err);
     if (!failed)
         failed = make_missing_root(build, err);
     return end_making(build, start_ms, failed, err);

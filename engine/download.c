@@ -21,6 +21,9 @@
 
 /* How long to wait for the kernel's clock to tick (1 to 10 ms, by its configuration). */
 #define CLOCK_WAIT_NS 500000L
+#define MAX_WAIT_NS   32000000L
+/* And how long in all. */
+#define STAMPING_MS 3000
 
 /* Files asked for and not yet done: enough that no connection waits for us, few enough that a long
    plan takes no memory. */
@@ -49,8 +52,9 @@ struct pf_download {
     struct file files[MAX_ASKED];
     struct file *unused; /* those that are asked for nothing */
     size_t stamped;      /* entries with their ctime set */
-    bool *held;          /* an update: what `have` was at the beginning */
+    bool *held;          /* what `have` was at the beginning, until the mirror was asked */
     struct pf_reuse reuse;
+    struct pf_manifest nothing; /* what is to be compared where there is nothing */
     struct pf_meter meter;
     uint64_t received_before; /* what fetch had got when this download began */
 };
@@ -281,12 +285,13 @@ static int ask_for_more(struct pf_download *d)
         if (plan->entries[d->next].package != d->packages)
             continue;
         int failed = 0;
-        bool is_update = d->settings.old != NULL;
-        /* What an update that was broken off has fetched may be old by now. */
-        if (d->have[d->next] && !is_update)
+        bool is_update = d->settings.old != NULL, held = d->held[d->next];
+        /* What a run that was broken off has fetched may be old by now, but not what a lockfile
+           fixes: that is held against it. */
+        if (held && d->settings.exact && !is_update)
             failed = announce(d, d->next, 0);
         else
-            failed = ask_for(d, d->next, is_update);
+            failed = ask_for(d, d->next, is_update || held);
         if (failed)
             return failed;
     }
@@ -301,16 +306,29 @@ static int fetch_kind(struct pf_download *d, bool packages)
     return failed ? failed : pf_fetch_run(d->settings.fetch, on_tick, d, &d->error);
 }
 
+/* Some file systems have times of whole seconds, and some change none of a file that nothing else
+   happens to. The manifest keeps the order, so it is lxc-plamo alone that misses it. */
 static int finish_stamps(struct pf_download *d)
 {
-    for (;;) {
+    int64_t limit_ms = pf_clock_ms() + STAMPING_MS;
+    for (long wait_ns = CLOCK_WAIT_NS;; wait_ns = wait_ns < MAX_WAIT_NS ? wait_ns * 2 : wait_ns) {
+        size_t before = d->stamped;
         int status = stamp(d);
         if (status != 0)
             return status < 0 ? status : 0;
         if (atomic_load(d->settings.stop))
             return pf_error_set(&d->error, PF_E_CANCELLED, "stopped");
-        nanosleep(&(struct timespec){.tv_nsec = CLOCK_WAIT_NS}, NULL);
+        if (pf_clock_ms() >= limit_ms)
+            break;
+        if (d->stamped != before)
+            wait_ns = CLOCK_WAIT_NS;
+        nanosleep(&(struct timespec){.tv_nsec = wait_ns}, NULL);
     }
+    pf_events_text(
+        d->settings.events, PF_EVENT_NOTE, NULL,
+        "the file system of the cache tells too few moments apart: lxc-plamo may install "
+        "these packages in another order (this program does not)");
+    return 0;
 }
 
 /* An update that has found nothing new is done. */
@@ -357,14 +375,16 @@ static void *download_main(void *arg)
 static int begin_reuse(struct pf_download *d, struct pf_error *err)
 {
     const struct pf_download_settings *s = &d->settings;
-    d->held = calloc(s->plan->count, sizeof *d->held);
+    d->held = calloc(s->plan->count ? s->plan->count : 1, sizeof *d->held);
     if (!d->held)
         return pf_error_memory(err);
     memcpy(d->held, d->have, s->plan->count * sizeof *d->held);
+    if (!s->old)
+        memset(d->have, 0, s->plan->count * sizeof *d->have);
     d->reuse = (struct pf_reuse){.plan = s->plan,
                                  .manifest = s->manifest,
                                  .folder_fd = s->folder_fd,
-                                 .old = s->old,
+                                 .old = s->old ? s->old : &d->nothing,
                                  .old_fd = s->old_fd,
                                  .same = s->same,
                                  .held = d->held};
@@ -404,7 +424,7 @@ int pf_download_start(const struct pf_download_settings *settings, struct pf_dow
         failed = pf_journal_open(settings->folder_fd, &d->journal, err);
     if (!failed)
         failed = pf_journal_adopt(d->journal, settings->plan, d->have, &d->stats.reused, err);
-    if (!failed && settings->old)
+    if (!failed)
         failed = begin_reuse(d, err);
     if (!failed && pthread_create(&d->thread, NULL, download_main, d) != 0)
         failed = pf_error_set(err, PF_E_SYSTEM, "a thread cannot be started");
