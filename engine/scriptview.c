@@ -182,7 +182,7 @@ int pf_scriptview_take_root(int work_fd, struct pf_error *err)
                                  "exit $status\n";
     pf_auto_fd int fd = open_directory(work_fd, NAME, err);
     int rc = fd < 0 ? fd
-                    : pf_fs_replace_file(fd, PF_SCRIPTVIEW_END + 1, script, sizeof script - 1, 0755,
+                    : pf_fs_replace_file(fd, &PF_SCRIPTVIEW_END[1], script, sizeof script - 1, 0755,
                                          err);
     if (rc)
         return rc;
