@@ -154,13 +154,14 @@ static int deny_other_processes(scmp_filter_ctx ctx)
                                    SCMP_SYS(sched_setparam), SCMP_SYS(sched_setscheduler)};
     int rc = 0;
     for (size_t i = 0; i < sizeof by_first / sizeof *by_first && !rc; i++)
-        rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), by_first[i], 1, SCMP_A0(SCMP_CMP_NE, 0));
+        rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), by_first[i], 1,
+                              SCMP_A0(SCMP_CMP_NE, 0, 0));
     if (!rc)
         rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setpriority), 1,
-                              SCMP_A0(SCMP_CMP_NE, PRIO_PROCESS));
+                              SCMP_A0(SCMP_CMP_NE, PRIO_PROCESS, 0));
     return rc ? rc
               : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setpriority), 2,
-                                 SCMP_A0(SCMP_CMP_EQ, PRIO_PROCESS), SCMP_A1(SCMP_CMP_NE, 0));
+                                 SCMP_A0(SCMP_CMP_EQ, PRIO_PROCESS, 0), SCMP_A1(SCMP_CMP_NE, 0, 0));
 }
 
 static int watch_devices(scmp_filter_ctx ctx)

@@ -335,8 +335,8 @@ static void refuses_junk_behind_the_end(void **state)
                                        "\x1f",
                                        "\x1f\x8b",
                                        "BZh",
-                                       "\xfd"
-                                       "7zXZ",
+                                       ("\xfd"
+                                        "7zXZ"),
                                        "\x28\xb5\x2f\xfd",
                                        "\n"};
     EACH_FORMAT(f)

@@ -140,7 +140,7 @@ static void cuts_pairs_at_the_beginning(void **state)
 {
     (void)state;
     static const char front[] = "#!/bin/sh\n\n" PAIR "# more\n" PAIR "\n# then\n";
-    static const char *const rests[] = {"cd usr\n", "x\n" PAIR, " \t( cd a ; rm -rf $b )\n",
+    static const char *const rests[] = {"cd usr\n", ("x\n" PAIR), " \t( cd a ; rm -rf $b )\n",
                                         "set -e"};
     struct pf_error err = {0};
     struct pf_doinst_ops ops;

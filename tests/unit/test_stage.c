@@ -122,7 +122,7 @@ static void normalises_names_but_records_them_as_stored(void **state)
     (void)state;
     stage((struct tar_member[]){{.name = "./a//b/./c", .data = "1"},
                                 {.name = "./d/", .type = '5'},
-                                {.name = "../e" + 3, .data = "2"},
+                                {.name = &"../e"[3], .data = "2"},
                                 {0}});
     assert_file(staged->dir_fd, "a/b/c", "1");
     assert_true(has_name(staged->dir_fd, "d"));
