@@ -4,6 +4,7 @@
 #include "array.h"
 #include "fs.h"
 #include "generation.h"
+#include "lowerfolder.h"
 #include "message.h"
 #include "mounts.h"
 #include "pkgname.h"
@@ -97,7 +98,9 @@ int pf_cache_has(const struct pf_cache *cache, const char *name, struct pf_error
     if (!S_ISDIR(st.st_mode))
         return pf_error_advise(err, PF_E_CONFLICT, N_("remove it"), "%s/%s is not a folder",
                                cache->base, name);
-    return pf_fs_is_owners(&st) ? 1 : refuse_foreign(cache, name, err);
+    if (!pf_fs_is_owners(&st))
+        return refuse_foreign(cache, name, err);
+    return !pf_lowerfolder_is_going(cache->base_fd, name);
 }
 
 /* What the shell has made, or an earlier version, can be read by everybody. */
@@ -112,6 +115,10 @@ int pf_cache_open_folder(const struct pf_cache *cache, const char *name, struct 
 {
     pf_auto_fd int fd =
         openat(cache->base_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 && pf_lowerfolder_is_going(cache->base_fd, name)) {
+        pf_close_at(&fd);
+        errno = ENOENT;
+    }
     if (fd < 0)
         return pf_error_errno(err, "%s/%s", cache->base, name);
     if (!pf_fs_is_own_folder(fd))
@@ -279,9 +286,20 @@ static int flush(int fd, const struct pf_cache *cache, struct pf_error *err)
                               : 0;
 }
 
+/* What a kill has left of one. */
+static int clear_going(const struct pf_cache *cache, const char *name, struct pf_error *err)
+{
+    return pf_lowerfolder_is_going(cache->base_fd, name)
+               ? pf_lowerfolder_remove(cache->base_fd, name, err)
+               : 0;
+}
+
 static int rename_new(const struct pf_cache *cache, int from_fd, const char *from, const char *to,
                       struct pf_error *err)
 {
+    int failed = clear_going(cache, to, err);
+    if (failed)
+        return failed;
     return pf_fs_rename_new(from_fd, from, cache->base_fd, to) < 0
                ? pf_error_errno(err, "renaming %s to %s/%s", from, cache->base, to)
                : 0;
@@ -334,6 +352,21 @@ static int end_partial(const struct pf_cache *cache, const struct pf_manifest *m
     return failed ? failed : flush(fd, cache, err);
 }
 
+int pf_cache_open_partial(const struct pf_cache *cache, struct pf_error *err)
+{
+    int failed = clear_going(cache, cache->partial, err);
+    int has = failed ? failed : pf_cache_has(cache, cache->partial, err);
+    if (has < 0)
+        return has;
+    if (!has && mkdirat(cache->base_fd, cache->partial, 0700) < 0)
+        return pf_error_errno(err, "making %s/%s", cache->base, cache->partial);
+    /* It is to get another name, and its files their order after this. */
+    if (has && pf_lowerfolder_can_be(cache->base_fd))
+        failed = pf_lowerfolder_lift(cache->base_fd, cache->partial, err);
+    return failed ? pf_error_context(err, "cache folder %s", cache->base)
+                  : pf_cache_open_folder(cache, cache->partial, err);
+}
+
 int pf_cache_complete(const struct pf_cache *cache, const struct pf_manifest *manifest,
                       struct pf_error *err)
 {
@@ -365,14 +398,24 @@ int pf_cache_begin_exchange(const struct pf_cache *cache, const struct pf_manife
     return failed ? failed : settle_root(cache, err);
 }
 
+static int exchange(const struct pf_cache *cache)
+{
+    return pf_fs_rename(cache->base_fd, cache->partial, cache->base_fd, cache->complete,
+                        RENAME_EXCHANGE);
+}
+
 /* Where the file system cannot exchange two names there is no complete folder for a moment. */
 static int exchange_packages(const struct pf_cache *cache, struct pf_error *err)
 {
     int fd = cache->base_fd;
     int has = pf_cache_has(cache, cache->complete, err);
-    if (has < 0 ||
-        (has && pf_fs_rename(fd, cache->partial, fd, cache->complete, RENAME_EXCHANGE) == 0))
+    if (has < 0 || (has && exchange(cache) == 0))
         return has < 0 ? has : 0;
+    if (has && errno == EXDEV) {
+        int failed = pf_lowerfolder_lift(fd, cache->complete, err);
+        if (failed || exchange(cache) == 0)
+            return failed;
+    }
     int moved = has ? pf_trash_put(fd, cache->complete, err) : 0;
     return moved < 0 ? moved : rename_new(cache, fd, cache->partial, cache->complete, err);
 }

@@ -62,6 +62,10 @@ int pf_cache_read_manifest(const struct pf_cache *cache, struct pf_manifest *man
 int pf_cache_write_manifest(const struct pf_cache *cache, const struct pf_manifest *manifest,
                             struct pf_error *err);
 
+/* Opens the partial folder, which is made if need be. Under the builder's lock. A descriptor, or a
+   negative code. */
+int pf_cache_open_partial(const struct pf_cache *cache, struct pf_error *err);
+
 /* Makes the partial folder the complete one, where there is none: writes the manifest, flushes the
    file system, renames. Under the exclusive lock. */
 int pf_cache_complete(const struct pf_cache *cache, const struct pf_manifest *manifest,

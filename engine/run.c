@@ -296,13 +296,7 @@ int pf_run_open_work(struct pf_run *run, struct pf_error *err)
 
 static int open_partial(struct pf_run *run, struct pf_error *err)
 {
-    const struct pf_cache *cache = run->build->cache;
-    int has = pf_cache_has(cache, cache->partial, err);
-    if (has < 0)
-        return has;
-    if (!has && mkdirat(cache->base_fd, cache->partial, 0700) < 0)
-        return pf_error_errno(err, "making %s/%s", cache->base, cache->partial);
-    run->folder_fd = pf_cache_open_folder(cache, cache->partial, err);
+    run->folder_fd = pf_cache_open_partial(run->build->cache, err);
     return run->folder_fd < 0 ? run->folder_fd : 0;
 }
 

@@ -2,6 +2,7 @@
 #include "trash.h"
 
 #include "fs.h"
+#include "lowerfolder.h"
 #include "mounts.h"
 
 #include <errno.h>
@@ -25,6 +26,10 @@ int pf_trash_put(int dir_fd, const char *name, struct pf_error *err)
             return 1;
         if (errno == ENOENT)
             return 0;
+        if (errno == EXDEV) {
+            int failed = pf_lowerfolder_remove(dir_fd, name, err);
+            return failed ? failed : 1;
+        }
         if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR && errno != EISDIR)
             break;
     }

@@ -7,8 +7,9 @@
 
 #define PF_TRASH_NAME ".plamo-fast-trash"
 
-/* Moves NAME below dir_fd aside by one rename, so that no half of it is ever under its name. 1: it
-   is aside; 0: there was none; or a code. */
+/* Moves NAME below dir_fd aside by one rename, so that no half of it is ever under its name; one
+   that cannot be renamed is removed at once, see lowerfolder. 1: it is aside; 0: there was none; or
+   a code. */
 int pf_trash_put(int dir_fd, const char *name, struct pf_error *err);
 
 /* Removes what is aside and this user's, but for folders that somebody holds by a lock (flock(2))
