@@ -16,17 +16,28 @@ static void put_text(char *text, size_t size, const char *fmt, va_list args)
         pf_message_trim(text);
 }
 
-int pf_error_set(struct pf_error *err, int code, const char *fmt, ...)
+/* Of the error that this thread met last, for callers who want no text. */
+static _Thread_local int last_code = PF_E_SYSTEM;
+
+/* The number is an errno or 0. */
+static int fill(struct pf_error *err, int code, int number, const char *fmt, va_list args)
 {
+    last_code = code;
     if (!err)
         return code;
+    put_text(err->text, sizeof err->text, fmt, args);
+    err->code = code;
+    err->sys_errno = number;
+    err->hint[0] = '\0';
+    return code;
+}
+
+int pf_error_set(struct pf_error *err, int code, const char *fmt, ...)
+{
     va_list args;
     va_start(args, fmt);
-    put_text(err->text, sizeof err->text, fmt, args);
+    fill(err, code, 0, fmt, args);
     va_end(args);
-    err->code = code;
-    err->sys_errno = 0;
-    err->hint[0] = '\0';
     return code;
 }
 
@@ -42,15 +53,12 @@ void pf_error_hint(struct pf_error *err, const char *fmt, ...)
 
 int pf_error_advise(struct pf_error *err, int code, const char *hint, const char *fmt, ...)
 {
-    if (!err)
-        return code;
     va_list args;
     va_start(args, fmt);
-    put_text(err->text, sizeof err->text, fmt, args);
+    fill(err, code, 0, fmt, args);
     va_end(args);
-    err->code = code;
-    err->sys_errno = 0;
-    if ((size_t)snprintf(err->hint, sizeof err->hint, "%s", pf_message(hint)) >= sizeof err->hint)
+    if (err &&
+        (size_t)snprintf(err->hint, sizeof err->hint, "%s", pf_message(hint)) >= sizeof err->hint)
         pf_message_trim(err->hint);
     return code;
 }
@@ -73,21 +81,18 @@ int pf_error_errno(struct pf_error *err, const char *fmt, ...)
 {
     int number = errno;
     int code = code_of_errno(number);
-    if (!err)
-        return code;
     va_list args;
     va_start(args, fmt);
-    put_text(err->text, sizeof err->text, fmt, args);
+    fill(err, code, number, fmt, args);
     va_end(args);
+    if (!err)
+        return code;
     size_t used = strlen(err->text);
     char buffer[128];
     size_t room = sizeof err->text - used;
     if ((size_t)snprintf(err->text + used, room, ": %s",
                          strerror_r(number, buffer, sizeof buffer)) >= room)
         pf_message_trim(err->text);
-    err->code = code;
-    err->sys_errno = number;
-    err->hint[0] = '\0';
     return code;
 }
 
@@ -99,7 +104,7 @@ int pf_error_memory(struct pf_error *err)
 int pf_error_context(struct pf_error *err, const char *fmt, ...)
 {
     if (!err)
-        return PF_E_SYSTEM;
+        return last_code;
     char context[sizeof err->text];
     va_list args;
     va_start(args, fmt);

@@ -52,8 +52,8 @@ int pf_error_advise(struct pf_error *err, int code, const char *hint, const char
 /* Says that memory is short. Returns PF_E_SYSTEM. */
 int pf_error_memory(struct pf_error *err);
 
-/* Puts "context: " before the text that stands in err. Returns err's code; without an err
-   PF_E_SYSTEM, which a caller that has a code of its own returns in its place. */
+/* Puts "context: " before the text that stands in err. Returns err's code; without an err that of
+   the error that this thread met last. */
 int pf_error_context(struct pf_error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -44,19 +44,18 @@ int pf_pkgdb_prepare(struct pf_pkgdb *db, struct pf_error *err)
     return 0;
 }
 
+/* A descriptor, or a code. */
 static int open_folder(struct pf_pkgdb *db, const char *path, struct pf_error *err)
 {
     int fd = pf_resolve_in_root(db->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
-    if (fd < 0)
-        pf_error_errno(err, "opening %s", path);
-    return fd;
+    return fd < 0 ? pf_error_errno(err, "opening %s", path) : fd;
 }
 
 int pf_pkgdb_has(struct pf_pkgdb *db, const char *name, struct pf_error *err)
 {
     pf_auto_fd int fd = open_folder(db, "var/log/packages", err);
     if (fd < 0)
-        return err ? err->code : PF_E_SYSTEM;
+        return fd;
     if (faccessat(fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return 1;
     return errno == ENOENT ? 0 : pf_error_errno(err, "looking for the record of %s", name);
@@ -67,7 +66,7 @@ static int keep_file(struct pf_pkgdb *db, const char *folder, const char *name, 
 {
     pf_auto_fd int fd = open_folder(db, folder, err);
     if (fd < 0)
-        return err ? err->code : PF_E_SYSTEM;
+        return fd;
     int failed = pf_fs_replace_file(fd, name, data, length, mode, err);
     return failed ? pf_error_context(err, "%s", folder) : 0;
 }
@@ -137,7 +136,7 @@ int pf_pkgdb_keep_initpkg(struct pf_pkgdb *db, const char *name, const char *scr
 {
     pf_auto_fd int fd = open_folder(db, "var/log/initpkg", err);
     if (fd < 0)
-        return err ? err->code : PF_E_SYSTEM;
+        return fd;
     if (length == 0) {
         if (unlinkat(fd, name, 0) < 0 && errno != ENOENT)
             return pf_error_errno(err, "removing var/log/initpkg/%s", name);

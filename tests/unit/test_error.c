@@ -49,6 +49,19 @@ static void puts_context_in_front(void **state)
     assert_int_equal(err.sys_errno, EIO);
 }
 
+/* A caller who wants no text wants to know what kind of error it was all the same. */
+static void keeps_the_code_without_a_text(void **state)
+{
+    (void)state;
+    errno = ENOSPC;
+    pf_error_errno(NULL, "member %s", "x");
+    assert_int_equal(pf_error_context(NULL, "package %s", "p"), PF_E_NO_SPACE);
+    pf_error_set(NULL, PF_E_CORRUPT, "x");
+    assert_int_equal(pf_error_context(NULL, "package %s", "p"), PF_E_CORRUPT);
+    pf_error_advise(NULL, PF_E_CONFLICT, "do it", "x");
+    assert_int_equal(pf_error_context(NULL, "package %s", "p"), PF_E_CONFLICT);
+}
+
 static void cuts_long_texts(void **state)
 {
     (void)state;
@@ -69,9 +82,8 @@ static void cuts_long_texts(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(fills_and_returns),
-    cmocka_unit_test(takes_errno),
-    cmocka_unit_test(puts_context_in_front),
+    cmocka_unit_test(fills_and_returns),     cmocka_unit_test(takes_errno),
+    cmocka_unit_test(puts_context_in_front), cmocka_unit_test(keeps_the_code_without_a_text),
     cmocka_unit_test(cuts_long_texts),
 };
 support_main(tests, false)
