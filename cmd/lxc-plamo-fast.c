@@ -172,6 +172,7 @@ static int make_container(const struct template *t, struct pf_engine *engine, st
     struct pf_target target = {.root = t->rootfs ? t->rootfs : from_config,
                                .name = t->name,
                                .in_place = true,
+                               .of_container = true,
                                .timezone = t->options.timezone,
                                .network = t->options.network,
                                .root_password = t->options.root_password};

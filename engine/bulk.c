@@ -68,6 +68,7 @@ static int settle_item(struct pf_bulk_item *item, struct pf_names *names, struct
                                      .timezone = c->timezone,
                                      .network = c->network,
                                      .root_password = c->root_password,
+                                     .of_container = true,
                                      .no_sandbox = bulk->settings->no_sandbox};
     int failed = pf_configure_settle(&wish, bulk->settings->profile, &item->configure, err);
     if (failed)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/major.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ struct run {
     struct pf_events *events;
     const atomic_bool *cancel;
     struct pf_error *err;
-    unsigned skipped_devices;
+    unsigned skipped_devices, skipped_terminals;
 };
 
 /* A name below usr/share/zoneinfo, as the time zone database forms them. */
@@ -78,6 +79,7 @@ int pf_configure_settle(const struct pf_configure_wish *wish, const struct pf_pr
     *out = (struct pf_configure){
         .profile = profile,
         .name = wish->name,
+        .of_container = wish->of_container,
         .no_sandbox = wish->no_sandbox,
         .timezone = wish->timezone ? wish->timezone : profile->default_timezone,
     };
@@ -237,8 +239,20 @@ static int replace_node(struct run *r, const struct pf_edit *edit, int fd, const
     return no_file(r, edit, "");
 }
 
+/* Those of the kernel's own console, by whatever path: whoever can open the node has the terminal.
+ */
+static bool is_terminal(const struct pf_edit *edit)
+{
+    return S_ISCHR(edit->mode) && (edit->device_major == TTY_MAJOR ||
+                                   (edit->device_major == TTYAUX_MAJOR && edit->device_minor == 1));
+}
+
 static int make_node(struct run *r, const struct pf_edit *edit)
 {
+    if (is_terminal(edit) && !r->wish->of_container) {
+        r->skipped_terminals++;
+        return 0;
+    }
     const char *leaf;
     struct stat st;
     pf_auto_free char *folder =
@@ -549,5 +563,10 @@ int pf_configure_root(int root_fd, const struct pf_configure *configure, struct 
     if (r.skipped_devices)
         pf_events_text(events, PF_EVENT_WARNING, NULL,
                        "%u device nodes left out: this user may not make any", r.skipped_devices);
+    if (r.skipped_terminals)
+        pf_events_text(events, PF_EVENT_NOTE, NULL,
+                       "%u device nodes left out: they would be this machine's terminals, and the "
+                       "root is not in a container's place",
+                       r.skipped_terminals);
     return set_password(&r);
 }

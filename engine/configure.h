@@ -17,6 +17,7 @@ struct pf_configure_wish {
     const char *timezone;      /* like "Europe/Berlin"; NULL: the profile's */
     const char *network;       /* "dhcp" or "none"; NULL: "dhcp" */
     const char *root_password; /* as pf_rootpassword_read has it; NULL: the profile's rule */
+    bool of_container;         /* it gets the nodes of terminals that its release has */
     bool no_sandbox;           /* run programs with all that this process may do */
 };
 
@@ -27,6 +28,7 @@ struct pf_configure {
     const char *timezone;
     enum pf_edit_when network; /* the edits made besides those that are always made */
     struct pf_rootpassword root_password;
+    bool of_container;
     bool no_sandbox;
     bool default_password; /* a password that everybody knows is set, and nobody asked for it */
 };

@@ -133,6 +133,8 @@ struct pf_target {
     bool in_place; /* fill the folder that is there (it may be a mount point; an empty one of btrfs
                       may give way to a snapshot), or make it, with those above it; else the root
                       appears under its path by one rename when it is finished */
+    bool of_container; /* others of this machine cannot get at the path: where a release makes nodes
+                          of terminals, which are this machine's own, the root gets them */
     /* How it is configured; all NULL where name is. */
     const char *timezone;      /* like "Europe/Berlin"; NULL: Asia/Tokyo */
     const char *network;       /* "dhcp" (also for NULL): on eth0; "none": the loopback alone */

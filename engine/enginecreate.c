@@ -77,6 +77,7 @@ static int settle_target(const struct pf_engine *engine, const struct pf_target 
                                      .timezone = target->timezone,
                                      .network = target->network,
                                      .root_password = target->root_password,
+                                     .of_container = target->of_container,
                                      .no_sandbox = engine->settings.no_sandbox};
     return pf_configure_settle(&wish, engine->settings.profile, configure, err);
 }

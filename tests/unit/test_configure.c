@@ -311,6 +311,34 @@ static void makes_nodes(void **state)
     assert_false(has_name(root, "dev/.plamo-fast.node"));
 }
 
+/* The node of a terminal in a place that others can get at would give them this machine's. */
+static void makes_terminals_for_containers_alone(void **state)
+{
+    (void)state;
+    static const struct pf_edit edits[] = {
+        NODE("dev/null", S_IFCHR | 0666, 3),
+        {.kind = PF_EDIT_NODE,
+         .path = "dev/tty1",
+         .mode = S_IFCHR | 0666,
+         .device_major = 4,
+         .device_minor = 1},
+        {.kind = PF_EDIT_NODE,
+         .path = "dev/console",
+         .mode = S_IFCHR | 0600,
+         .device_major = 5,
+         .device_minor = 1},
+        {.kind = PF_EDIT_NODE, .path = "dev/tty", .mode = S_IFCHR | 0666, .device_major = 5},
+        {0}};
+    const struct pf_profile profile = {.edits = edits, .default_timezone = "Asia/Tokyo"};
+    assert_ok(configure_wish(&profile, (struct pf_configure_wish){0}), &err);
+    assert_true(has_name(root, "dev/null") && has_name(root, "dev/tty"));
+    assert_false(has_name(root, "dev/tty1") || has_name(root, "dev/console"));
+    assert_contains(log_.text, "2 device nodes");
+    assert_ok(configure_wish(&profile, (struct pf_configure_wish){.of_container = true}), &err);
+    assert_int_equal(stat_of(root, "dev/tty1").st_mode, S_IFCHR | 0666);
+    assert_int_equal(stat_of(root, "dev/console").st_mode, S_IFCHR | 0600);
+}
+
 /* As root of a user namespace is: it may not make devices. */
 static void leaves_out_devices_that_may_not_be_made(void **state)
 {
@@ -467,6 +495,7 @@ static const struct CMUnitTest tests[] = {
     test(edits_in_place_what_links_lead_to),
     test(changes_modes_and_names),
     test(makes_nodes),
+    test(makes_terminals_for_containers_alone),
     test(leaves_out_devices_that_may_not_be_made),
     test(sets_the_time_zone),
     test(refuses_wishes_that_make_no_sense),
