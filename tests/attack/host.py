@@ -14,7 +14,7 @@ import attackkit
 import netkit
 from attackkit import GOOD, AttackTest, gz
 from hostile import END, file, folder, header, octal
-from netkit import ARCH, BUSY, DONE, NOBODY, PERMISSION, RELEASE, USAGE
+from netkit import ARCH, BUSY, FAILED, NOBODY, PACKAGE, PERMISSION, RELEASE, USAGE
 
 FILE = f"{GOOD}.tgz"
 
@@ -156,18 +156,25 @@ class Cache(AttackTest):
         os.makedirs(self.partial())
         os.chmod(self.cache, 0o777)
 
-    def works_or_is_refused(self, what, *more):
+    def build_with(self, what, *more):
+        """A build that leaves the host as it was."""
         attackkit.tried["variants"] += 1
+        result = self.build("--lock-timeout", "2", *more)
+        self.assertEqual(attackkit.inodes(self.host), self.before[1], f"{what}: {result}")
+        return result
+
+    def works(self, what, *more):
         with self.subTest(what):
-            result = self.build("--lock-timeout", "2", *more)
-            self.assertEqual(attackkit.inodes(self.host), self.before[1], str(result))
-            if result.status:
-                self.assertEqual(len(result.errors), 1, str(result))
-                self.assertFalse(os.path.lexists(self.root), str(result))
-            else:
-                self.assertEqual(self.read(self.root, "usr/share/aaa"), netkit.noise(3000, 1), str(result))
-                self.assertFalse(os.path.islink(f"{self.cache_folder('cache')}/{FILE}"))
-            return result
+            result = self.assert_done(self.build_with(what, *more))
+            self.assertEqual(self.read(self.root, "usr/share/aaa"), netkit.noise(3000, 1), str(result))
+            self.assertFalse(os.path.islink(f"{self.cache_folder('cache')}/{FILE}"))
+
+    def is_refused(self, what, status, said, *more):
+        with self.subTest(what):
+            result = self.build_with(what, *more)
+            self.assertEqual((result.status, len(result.errors)), (status, 1), str(result))
+            self.assertIn(said, result.errors[0])
+            self.assertFalse(os.path.lexists(self.root), str(result))
 
     def test_planted_parts(self):
         """planted `.part` …: a link, a fifo, a hard link to the host's file, another's file, a folder"""
@@ -186,9 +193,7 @@ class Cache(AttackTest):
                 with open(part, "wb") as stream:
                     stream.write(b"evil" if what == "content" else self.good(GOOD)[:100] + b"evil")
                 os.chown(part, *(NOBODY, NOBODY) if what == "another's" else (0, 0))
-            result = self.works_or_is_refused(what)
-            if what in ("link", "dangling", "fifo", "another's"):
-                self.assert_done(result)
+            self.works(what)
 
     def test_planted_hard_link(self):
         """planted `.part` …: a second name of a host's file is not written to"""
@@ -196,7 +201,7 @@ class Cache(AttackTest):
         with open(secret, "w") as stream:
             stream.write("host\n")
         os.link(secret, self.partial(f"{FILE}.part"))
-        self.assert_done(self.works_or_is_refused("hard link"))
+        self.works("hard link")
         self.assertEqual(self.read(secret), b"host\n")
 
     def test_planted_packages(self):
@@ -206,7 +211,10 @@ class Cache(AttackTest):
             for name in (FILE, ".plamo-fast.manifest.json", ".plamo-fast.journal", ".plamo-fast.journal.json"):
                 self.open_cache()
                 make(self.partial(name))
-                self.works_or_is_refused(f"{what} {name}")
+                if (what, name) == ("folder", ".plamo-fast.journal"):
+                    self.is_refused(f"{what} {name}", FAILED, f"{name}: Is a directory")
+                else:
+                    self.works(f"{what} {name}")
 
     def test_planted_links_of_folders(self):
         """planted … links in a world-writable cache: in the place of the folders"""
@@ -218,7 +226,11 @@ class Cache(AttackTest):
                 path = os.path.join(self.cache, name)
                 shutil.rmtree(path, ignore_errors=True)
                 os.symlink(target, path)
-                self.works_or_is_refused(f"{name} {target}")
+                if name == ".plamo-fast-trash":
+                    self.works(f"{name} {target}")
+                    shutil.rmtree(self.root)
+                else:
+                    self.is_refused(f"{name} {target}", PACKAGE, f"{name} is not a folder")
                 self.clean()
 
     def clean(self):
@@ -233,7 +245,7 @@ class Cache(AttackTest):
             work = os.path.join(self.cache, f".plamo-fast-work-{RELEASE}-{ARCH}")
             os.makedirs(os.path.dirname(f"{work}/{place}"))
             os.symlink(self.host, f"{work}/{place}")
-            self.assert_done(self.works_or_is_refused(place))
+            self.works(place)
 
     def test_planted_lock(self):
         """planted … lock files: a link, a fifo, a folder; and one that another user holds"""
@@ -247,9 +259,12 @@ class Cache(AttackTest):
             os.chmod(self.cache, 0o777)
             os.chown(self.partial(), NOBODY, NOBODY)
             make()
-            self.works_or_is_refused(what)
+            if what == "folder":
+                self.is_refused(what, FAILED, "Is a directory")
+            else:
+                self.works(what)
         # Another user's makes way; only what is this user's own is waited for.
-        for owner, status in ((0, DONE), (NOBODY, BUSY)):
+        for owner, waits in ((0, False), (NOBODY, True)):
             self.open_cache()
             self.as_mapped_root()
             os.chmod(self.cache, 0o777)
@@ -258,7 +273,10 @@ class Cache(AttackTest):
                 os.chmod(lock, 0o666)
                 os.chown(lock, owner, owner)
                 fcntl.flock(stream, fcntl.LOCK_EX)
-                self.assertEqual(self.works_or_is_refused(f"held by {owner}").status, status)
+                if waits:
+                    self.is_refused(f"held by {owner}", BUSY, "another build goes on")
+                else:
+                    self.works(f"held by {owner}")
             shutil.rmtree(self.root, ignore_errors=True)
 
     def test_planted_locks_of_ours(self):
@@ -276,7 +294,10 @@ class Cache(AttackTest):
                 make(path)
                 shutil.rmtree(self.root, ignore_errors=True)
                 before = os.stat(secret).st_mtime_ns
-                self.works_or_is_refused(f"{what} {name}", "--update")
+                if what == "folder":
+                    self.is_refused(f"{what} {name}", FAILED, "Is a directory", "--update")
+                else:
+                    self.works(f"{what} {name}", "--update")
                 self.assertEqual((os.stat(secret).st_mtime_ns, self.read(secret)), (before, b"host\n"), what)
                 self.clear_name(path)
 
@@ -296,7 +317,9 @@ class Cache(AttackTest):
             os.symlink(target, f"{rootfs}/usr/share/l{n}")
         os.rename(f"{rootfs}/var/log", f"{rootfs}/var/log2")
         os.symlink(f"{self.host}/open", f"{rootfs}/var/log")
-        self.works_or_is_refused("cached root")
+        self.works("cached root")
+        for n, target in enumerate(self.ways_out("secret")):
+            self.assertEqual(os.readlink(f"{self.root}/usr/share/l{n}"), target)
 
 
 class Neighbours(AttackTest):
