@@ -2,7 +2,6 @@
 #include "btrfs.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -16,16 +15,15 @@ void btrfs_begin(struct btrfs *btrfs)
     btrfs->fd = -1;
     snprintf(btrfs->path, sizeof btrfs->path, "%s/mounted", btrfs->temp.path);
     put_folder(btrfs->temp.fd, "mounted", 0755);
-    assert_int_equal(unshare(CLONE_NEWNS), 0);
-    assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
     snprintf(command, sizeof command,
              "exec >/dev/null 2>&1; PATH=$PATH:/usr/sbin:/sbin; truncate -s 256M %s/image && "
              "mkfs.btrfs -q %s/image && mount -o loop %s/image %s",
              btrfs->temp.path, btrfs->temp.path, btrfs->temp.path, btrfs->path);
-    if (system(command) != 0) {
+    if (!support_own_mounts() || system(command) != 0) {
         btrfs->path[0] = '\0';
         btrfs_end(btrfs);
-        print_message("skipped: no mkfs.btrfs, no loop device, or no btrfs in this kernel\n");
+        print_message(
+            "skipped: no mounts, no mkfs.btrfs, no loop device, or no btrfs in this kernel\n");
         skip();
     }
     btrfs->fd = open(btrfs->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

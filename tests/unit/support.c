@@ -12,6 +12,8 @@
 #include <limits.h>
 #include <lzma.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <time.h>
@@ -27,6 +29,11 @@ int support_begin(bool needs_root)
         return 77;
     }
     return 0;
+}
+
+bool support_own_mounts(void)
+{
+    return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
 void temp_begin(struct temp *temp)

@@ -54,6 +54,21 @@
     }
 int support_begin(bool needs_root);
 
+/* The same for tests that mount: each in a mount namespace of its own. */
+#define support_main_of_mounts(tests)                                                              \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        int skipped = support_begin(true);                                                         \
+        if (!skipped && !support_own_mounts()) {                                                   \
+            puts("skipped: this process may not mount");                                           \
+            skipped = 77;                                                                          \
+        }                                                                                          \
+        return skipped ? skipped : cmocka_run_group_tests((tests), NULL, NULL) ? 1 : 0;            \
+    }
+
+/* Enters a mount namespace whose mounts nobody else sees. False: this place allows none. */
+bool support_own_mounts(void);
+
 /* A temporary folder of one test. temp_end removes it, whatever is in it. */
 struct temp {
     char path[64];

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -21,17 +20,10 @@
 
 static struct temp temp;
 static struct pf_error err;
-static bool in_namespace;
 
 static int begin(void **state)
 {
     (void)state;
-    if (!in_namespace &&
-        (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)) {
-        print_message("skipped: this process may not mount\n");
-        skip();
-    }
-    in_namespace = true;
     temp_begin(&temp);
     err = (struct pf_error){0};
     put_file(temp.fd, "host/thesis", "precious");
@@ -188,4 +180,4 @@ static const struct CMUnitTest tests[] = {
     test(collecting_leaves_it),
     test(readers_look_behind_it),
 };
-support_main(tests, true)
+support_main_of_mounts(tests)

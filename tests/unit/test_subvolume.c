@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,8 +18,6 @@ static int begin(void **state)
 {
     (void)state;
     temp_begin(&temp);
-    assert_int_equal(unshare(CLONE_NEWNS), 0);
-    assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
     assert_int_equal(mount("tmpfs", temp.path, "tmpfs", 0, NULL), 0);
     folder_fd = open(temp.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(folder_fd >= 0);
@@ -101,4 +98,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(says_where_there_are_none, begin, end),
     cmocka_unit_test_setup_teardown(removes_nothing_else, begin, end),
 };
-support_main(tests, true)
+support_main_of_mounts(tests)
