@@ -9,6 +9,8 @@ IMAGE_BYTES = 1 << 30
 KINDS = {
     "tmpfs": (None, "copied"),
     "ext4": (["mkfs.ext4", "-q"], "copied"),
+    # Inodes of the old size have room for whole seconds alone.
+    "seconds": (["mkfs.ext4", "-q", "-I", "128"], "copied"),
     "xfs": (["mkfs.xfs", "-q", "-m", "reflink=1"], "reflinked"),
     "btrfs": (["mkfs.btrfs", "-q"], "snapshot"),
     "overlay": (None, "copied"),
