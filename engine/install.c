@@ -84,8 +84,11 @@ static int open_place(struct pf_install *install, struct pf_error *err)
     if (!place->sandbox)
         pf_events_text(events, PF_EVENT_NOTE, NULL, "package scripts run without a sandbox");
     else
-        pf_events_text(events, PF_EVENT_NOTE, NULL, "%s",
-                       pf_message(pf_sandbox_describe(place->sandbox)));
+        /* The best one is no news that is to stay. */
+        pf_events_text(events,
+                       pf_sandbox_rung(place->sandbox) == PF_SANDBOX_NAMESPACES ? PF_EVENT_PHASE
+                                                                                : PF_EVENT_NOTE,
+                       NULL, "%s", pf_message(pf_sandbox_describe(place->sandbox)));
     if (place->sandbox && !pf_sandbox_has_landlock(place->sandbox))
         pf_events_text(events, PF_EVENT_NOTE, NULL,
                        "the sandbox for package scripts goes without Landlock, which this kernel "

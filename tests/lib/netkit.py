@@ -249,6 +249,11 @@ class NetTest(unittest.TestCase):
         names = (r.path.rsplit("/", 1)[-1] for r in self.server.asked())
         return sorted(name for name in names if name and name != "CHECKSUMS.md5")
 
+    def sent(self):
+        """The packages that the server has sent since then, at least in part."""
+        names = {r.path.rsplit("/", 1)[-1] for r in self.server.asked() if r.sent and r.status in (200, 206)}
+        return {name for name in names if name.endswith(".tgz")}
+
 
 class _Result(unittest.TextTestResult):
     def startTest(self, test):

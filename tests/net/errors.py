@@ -74,7 +74,7 @@ class Mirror(NetTest):
         """The next run goes on from what the partial folder has."""
         have = [os.path.basename(p) for p in paths if os.path.exists(self.partial(os.path.basename(p)))]
         result = self.assert_done(self.build())
-        self.assertEqual([n for n in self.fetched() if n in have], [], f"fetched although finished\n{result}")
+        self.assertEqual([n for n in self.sent() if n in have], [], f"fetched although finished\n{result}")
         self.assert_installed(*paths)
 
     def test_permanent_server_error(self):
@@ -91,7 +91,7 @@ class Mirror(NetTest):
         self.assert_failed(self.build(), MIRROR, os.path.basename(paths[3]))
         self.server.clear()
         self.assert_done(self.build())
-        self.assertEqual(self.fetched(), ["ddd-1-x86_64-P1.tgz"])
+        self.assertEqual(self.sent(), {"ddd-1-x86_64-P1.tgz"})
         self.assert_installed(*paths)
 
     def test_redirects_that_lead_nowhere(self):
@@ -142,7 +142,7 @@ class Packages(NetTest):
         self.server.clear()
         self.assert_done(self.build())
         self.assertIn("ccc-1-x86_64-P1.tgz", self.fetched())
-        self.assertEqual([n for n in self.fetched() if n[:3] in kept], [])
+        self.assertEqual([n for n in self.sent() if n[:3] in kept], [])
         self.assert_installed(*paths, bad)
 
     def test_truncated_file(self):
@@ -185,7 +185,7 @@ class Packages(NetTest):
         self.assert_installed(path)
 
     def test_corrupt_file_in_a_complete_cache(self):
-        """A warm cache whose file went bad: named, and nothing is built from the rest."""
+        """A warm cache whose file went bad: it comes anew, and it alone; where nothing may be fetched it is named."""
         paths = self.put_some("aaa", "bbb")
         self.assert_done(self.build())
         shutil.rmtree(self.root)
@@ -194,8 +194,12 @@ class Packages(NetTest):
         with open(victim, "r+b") as f:
             f.seek(1000)
             f.write(b"xxxx")
-        self.assert_failed(self.build(), PACKAGE, "bbb-1-x86_64-P1")
+        self.server.clear()
+        self.assert_failed(self.build("--offline"), PACKAGE, "bbb-1-x86_64-P1")
         self.assertTrue(os.path.exists(os.path.join(self.cache_folder("cache"), os.path.basename(paths[0]))))
+        self.assertIn("fetching it anew", self.assert_done(self.build()).err)
+        self.assertEqual(self.sent(), {os.path.basename(victim)})
+        self.assert_installed(*paths)
 
     def test_skip_corrupt(self):
         """With --skip-corrupt the build goes on, as the shell template does, and says so."""
@@ -229,7 +233,7 @@ class Space(NetTest):
         self.server.clear()
         self.remount(self.cache, options)
         self.assert_done(self.build())
-        self.assertEqual([n for n in self.fetched() if n in have], [])
+        self.assertEqual([n for n in self.sent() if n in have], [])
         self.assert_installed(*paths)
 
     def test_cache_full_while_downloading(self):
@@ -583,7 +587,7 @@ class Signals(NetTest):
         self.assertEqual(self.size(self.partial("zzz-1-x86_64-P1.tgz.part")), 200_000)
         self.server.clear()
         self.assert_done(self.build())
-        self.assertEqual(self.fetched(), ["zzz-1-x86_64-P1.tgz"])
+        self.assertEqual(self.sent(), {"zzz-1-x86_64-P1.tgz"})
         self.assertEqual(self.server.asked("zzz-1-x86_64-P1.tgz")[0].range_start, 200_000)
         self.assert_installed(*paths, big)
 

@@ -300,11 +300,6 @@ class WithinARun(ResumeTest):
 
 
 class BetweenRuns(ResumeTest):
-    def sent(self):
-        """The packages that the server has sent, at least in part."""
-        names = {r.path.rsplit("/", 1)[-1] for r in self.server.asked() if r.sent and r.status in (200, 206)}
-        return {name for name in names if name.endswith(".tgz")}
-
     def kill_at(self, size_bytes, others=()):
         """A run that is killed when so much of zzz has come and the others are there."""
         self.server.add(self.path, Fault(stall=size_bytes))
