@@ -40,6 +40,7 @@ static int configure(int fd, const char *release, struct pf_configure_wish wish)
 {
     struct pf_configure settled;
     wish.name = "box-1";
+    wish.of_container = true;
     int failed = pf_configure_settle(&wish, pf_profile_find(release), &settled, &err);
     if (!failed)
         failed = pf_configure_root(fd, &settled, log_.events, NULL, &err);
