@@ -20,6 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A directory that comes out of an overlay's lower layer; after a kill it is trash. */
+#define LIFTED PF_TRASH_NAME ".lifted"
+
 #define MANIFEST ".plamo-fast.manifest.json"
 
 /* A manifest of a million packages is smaller than this. */
@@ -362,7 +365,7 @@ int pf_cache_open_partial(const struct pf_cache *cache, struct pf_error *err)
         return pf_error_errno(err, "making %s/%s", cache->base, cache->partial);
     /* It is to get another name, and its files their order after this. */
     if (has && pf_lowerfolder_can_be(cache->base_fd))
-        failed = pf_lowerfolder_lift(cache->base_fd, cache->partial, err);
+        failed = pf_lowerfolder_lift(cache->base_fd, cache->partial, LIFTED, err);
     return failed ? pf_error_context(err, "cache folder %s", cache->base)
                   : pf_cache_open_folder(cache, cache->partial, err);
 }
@@ -412,7 +415,7 @@ static int exchange_packages(const struct pf_cache *cache, struct pf_error *err)
     if (has < 0 || (has && exchange(cache) == 0))
         return has < 0 ? has : 0;
     if (has && errno == EXDEV) {
-        int failed = pf_lowerfolder_lift(fd, cache->complete, err);
+        int failed = pf_lowerfolder_lift(fd, cache->complete, LIFTED, err);
         if (failed || exchange(cache) == 0)
             return failed;
     }

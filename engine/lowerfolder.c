@@ -5,7 +5,6 @@
 #include "copyfile.h"
 #include "fs.h"
 #include "mounts.h"
-#include "trash.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,9 +20,6 @@
 /* Readers have begun before, and none begins meanwhile; a minute in all. */
 #define LOCK_TRIES   600
 #define LOCK_WAIT_NS 100000000L
-
-/* After a kill it is trash. */
-#define LIFTED PF_TRASH_NAME ".lifted"
 
 bool pf_lowerfolder_can_be(int dir_fd)
 {
@@ -115,18 +111,18 @@ static int move_files(int from_fd, int to_fd)
                : pf_copyfile_folder(true, from_fd, to_fd, &st);
 }
 
-int pf_lowerfolder_lift(int dir_fd, const char *name, struct pf_error *err)
+int pf_lowerfolder_lift(int dir_fd, const char *name, const char *aside, struct pf_error *err)
 {
     char mark[NAME_MAX + 1];
     name_mark(name, mark);
-    int failed = pf_fs_remove_tree(dir_fd, LIFTED, err);
+    int failed = pf_fs_remove_tree(dir_fd, aside, err);
     if (failed)
         return failed;
     pf_auto_fd int from_fd = open_folder(dir_fd, name);
-    bool made = from_fd >= 0 && put_mark(dir_fd, mark) == 0 && mkdirat(dir_fd, LIFTED, 0700) == 0;
-    pf_auto_fd int to_fd = made ? open_folder(dir_fd, LIFTED) : -1;
+    bool made = from_fd >= 0 && put_mark(dir_fd, mark) == 0 && mkdirat(dir_fd, aside, 0700) == 0;
+    pf_auto_fd int to_fd = made ? open_folder(dir_fd, aside) : -1;
     if (to_fd < 0 || move_files(from_fd, to_fd) < 0 || unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 ||
-        pf_fs_rename(dir_fd, LIFTED, dir_fd, name, 0) < 0 || unlinkat(dir_fd, mark, 0) < 0)
+        pf_fs_rename(dir_fd, aside, dir_fd, name, 0) < 0 || unlinkat(dir_fd, mark, 0) < 0)
         return pf_error_errno(err, "moving %s to the upper layer", name);
     return 0;
 }

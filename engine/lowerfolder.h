@@ -24,8 +24,9 @@ bool pf_lowerfolder_is_going(int dir_fd, const char *name);
    removed, where something is mounted in it. */
 int pf_lowerfolder_remove(int dir_fd, const char *name, struct pf_error *err);
 
-/* Makes a directory one that can be renamed. Of files with several names it makes several: for
-   packages, not for roots. */
-int pf_lowerfolder_lift(int dir_fd, const char *name, struct pf_error *err);
+/* Makes a directory one that can be renamed, with `aside` for its name while it comes; what a kill
+   has left of that name goes. Of files with several names it makes several: for packages, not for
+   roots. */
+int pf_lowerfolder_lift(int dir_fd, const char *name, const char *aside, struct pf_error *err);
 
 #endif
