@@ -75,7 +75,9 @@ def main():
                              f"{kind}: is it said that the order is missing?\n{log}")
                 report.equal(digest(report, wanted.bin, root), reference_digest, f"{kind}: digest of the root")
                 compare_roots(report, reference, root, started_ns, ALLOWED, reference_scan)
-                check_across(report, wanted, server, point, reference, started_ns)
+                # A root that has parts of seconds cannot come there with them.
+                if kind != "seconds":
+                    check_across(report, wanted, server, point, reference, started_ns)
     if missing and not report.failures:
         skip(f"all others passed, but this machine cannot mount {', '.join(missing)}")
     report.exit()
