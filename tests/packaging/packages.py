@@ -30,6 +30,18 @@ def build_folder():
     return os.path.dirname(settings.bin)
 
 
+class Prefix(unittest.TestCase):
+    def test_below_it_alone(self):
+        """cmake --install --prefix: all of it is below the prefix, the template too."""
+        with temporary_folder() as (prefix, _):
+            said = run("cmake", "--install", build_folder(), "--prefix", prefix)
+            paths = re.findall(r"^-- (?:Installing|Up-to-date): (.*)$", said, re.MULTILINE)
+            self.assertGreater(len(paths), 10, said)
+            self.assertEqual([path for path in paths if not path.startswith(f"{prefix}/")], [])
+            for name in ("bin/plamo-fast", "share/lxc/templates/lxc-plamo-fast"):
+                self.assertTrue(os.access(os.path.join(prefix, name), os.X_OK), name)
+
+
 @unittest.skipUnless(shutil.which("dpkg-deb") and shutil.which("dpkg-shlibdeps"), "needs dpkg-dev")
 class Debs(unittest.TestCase):
     @classmethod
