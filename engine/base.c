@@ -101,9 +101,9 @@ static int open_bases(const struct pf_cache *cache, bool make, struct pf_events 
     if (bases->fd < 0 && errno == ENOENT && !make)
         return 1;
     if (bases->fd >= 0 && !pf_fs_is_own_folder(bases->fd))
-        return pf_error_set(err, PF_E_PERMISSION,
-                            "%s/%s belongs to another user, or others may write to it; remove it",
-                            cache->base, BASES);
+        return pf_error_advise(err, PF_E_PERMISSION, N_("remove it"),
+                               "%s/%s belongs to another user, or others may write to it",
+                               cache->base, BASES);
     if (bases->fd < 0 || pf_fs_own_folder(bases->fd, 0711) < 0)
         return pf_error_errno(err, "%s/" BASES, cache->base);
     int failed = lock_bases(bases, cancel, err);

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "fs.h"
 #include "lockholder.h"
+#include "message.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,9 +83,8 @@ static int open_lock_folder(struct pf_error *err)
     if (fd < 0 || pf_fs_is_own_folder(fd))
         return pf_steal_fd(&fd);
     if (is_systems_root())
-        pf_error_set(err, PF_E_PERMISSION,
-                     "%s belongs to another user, or others may write to it; remove it",
-                     LOCK_FOLDER);
+        pf_error_advise(err, PF_E_PERMISSION, N_("remove it"),
+                        "%s belongs to another user, or others may write to it", LOCK_FOLDER);
     errno = EACCES;
     return -1;
 }

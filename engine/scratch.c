@@ -3,6 +3,7 @@
 
 #include "cleanup.h"
 #include "fs.h"
+#include "message.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,6 +62,12 @@ static bool is_ours(int fd)
     return pf_fs_is_own_folder(fd) && (has_mark(fd) || pf_fs_each_name(fd, is_any, NULL) == 0);
 }
 
+static int refuse_foreign(const char *name, const char *what, struct pf_error *err)
+{
+    return pf_error_advise(err, PF_E_CONFLICT, N_("remove it"),
+                           "%s is in the way of %s, and not this program's", name, what);
+}
+
 static int open_locked(int above_fd, const char *name, const char *what, int *out,
                        struct pf_error *err)
 {
@@ -69,15 +76,11 @@ static int open_locked(int above_fd, const char *name, const char *what, int *ou
     if (fd < 0 && errno == ENOENT)
         return pf_error_set(err, PF_E_BUSY, "%s is being made by another run", what);
     if (fd < 0 && (errno == ENOTDIR || errno == ELOOP || errno == EACCES))
-        return pf_error_set(err, PF_E_CONFLICT,
-                            "%s is in the way of %s, and not this program's; remove it", name,
-                            what);
+        return refuse_foreign(name, what, err);
     if (fd < 0)
         return pf_error_errno(err, "making %s", what);
     if (!pf_fs_is_own_folder(fd))
-        return pf_error_set(err, PF_E_CONFLICT,
-                            "%s is in the way of %s, and not this program's; remove it", name,
-                            what);
+        return refuse_foreign(name, what, err);
     if (lock(fd, LOCK_TRIES) < 0)
         return errno == EWOULDBLOCK
                    ? pf_error_set(err, PF_E_BUSY, "%s is being made by another run", what)
@@ -85,9 +88,7 @@ static int open_locked(int above_fd, const char *name, const char *what, int *ou
     if (!has_name_still(fd, above_fd, name))
         return pf_error_set(err, PF_E_BUSY, "%s has just been made by another run", what);
     if (!is_ours(fd))
-        return pf_error_set(err, PF_E_CONFLICT,
-                            "%s is in the way of %s, and not this program's; remove it", name,
-                            what);
+        return refuse_foreign(name, what, err);
     *out = pf_steal_fd(&fd);
     return 0;
 }
