@@ -31,7 +31,8 @@ def private_mounts():
     neither waited for nor disturbed. False where this user may not."""
     if os.geteuid() != 0:
         return False
-    os.makedirs(LOCK_FOLDER, exist_ok=True)
+    # /var/lock may be a link to where nothing is yet.
+    os.makedirs(os.path.realpath(LOCK_FOLDER), exist_ok=True)
     libc = ctypes.CDLL(None, use_errno=True)
     # Slaves: what another test unmounts must not stay mounted, and busy, here.
     clone_newns, ms_rec, ms_slave = 0x20000, 0x4000, 1 << 19
