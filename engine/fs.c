@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -528,6 +529,18 @@ static int remove_opened(int fd, int dir_fd, const char *name, struct pf_error *
         status = remove_content(&r);
     }
     return status < 0 || r.stay ? why_not(&r, name, err) : 0;
+}
+
+int pf_fs_lock(int fd, unsigned most_tries, unsigned retry_ms)
+{
+    for (unsigned tries = 1; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK || tries >= most_tries)
+            return -1;
+        nanosleep(&(struct timespec){.tv_nsec = retry_ms * 1000000L}, NULL);
+    }
+    return 0;
 }
 
 /* In the directory that it is in: what is mounted below that is another mount than its. */

@@ -76,6 +76,10 @@ bool pf_fs_is_owners(const struct stat *st); /* the same of one, or of a file, b
 /* Does NAME below dir_fd belong to this process's user? Not so where it is not there. */
 bool pf_fs_belongs_to_us(int dir_fd, const char *name);
 
+/* Locks an open file or directory (flock(2), exclusive), trying so many times, with retry_ms (below
+   1000) milliseconds in between. 0, or -1 with errno: EWOULDBLOCK where somebody else keeps it. */
+int pf_fs_lock(int fd, unsigned most_tries, unsigned retry_ms);
+
 /* Removes the file or the whole tree NAME below dir_fd, following no link, and going into nothing
    that is mounted there; btrfs' subvolumes are part of it. What cannot be removed stays with the
    directories it is in, and the error names the first of it; the rest goes all the same. Absent is

@@ -14,12 +14,11 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Readers have begun before, and none begins meanwhile; a minute in all. */
-#define LOCK_TRIES   600
-#define LOCK_WAIT_NS 100000000L
+#define LOCK_TRIES    600
+#define LOCK_RETRY_MS 100
 
 bool pf_lowerfolder_can_be(int dir_fd)
 {
@@ -45,18 +44,6 @@ static int put_mark(int dir_fd, const char *mark)
     return fd < 0 ? -1 : 0;
 }
 
-static int hold(int fd)
-{
-    for (unsigned tries = 1; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
-        if (errno == EINTR)
-            continue;
-        if (errno != EWOULDBLOCK || tries == LOCK_TRIES)
-            return -1;
-        nanosleep(&(struct timespec){.tv_nsec = LOCK_WAIT_NS}, NULL);
-    }
-    return 0;
-}
-
 static int open_folder(int dir_fd, const char *name)
 {
     return openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -71,12 +58,14 @@ int pf_lowerfolder_remove(int dir_fd, const char *name, struct pf_error *err)
         return pf_error_errno(err, "removing %s", name);
     if (fd >= 0 && pf_mounts_find(dir_fd, name, point))
         return pf_error_set(err, PF_E_SYSTEM, "%s stays: something is mounted on %s", name, point);
+    bool was_going = pf_lowerfolder_is_going(dir_fd, name);
     if (fd >= 0 && put_mark(dir_fd, mark) < 0)
         return pf_error_errno(err, "removing %s", name);
-    if (fd >= 0 && hold(fd) < 0) {
+    if (fd >= 0 && pf_fs_lock(fd, LOCK_TRIES, LOCK_RETRY_MS) < 0) {
         int failed = errno == EWOULDBLOCK ? pf_error_set(err, PF_E_BUSY, "%s is in use", name)
                                           : pf_error_errno(err, "locking %s", name);
-        unlinkat(dir_fd, mark, 0); /* it is whole */
+        if (!was_going)
+            unlinkat(dir_fd, mark, 0); /* it is whole */
         return failed;
     }
     int failed = fd < 0 ? 0 : pf_fs_remove_tree(dir_fd, name, err);

@@ -10,9 +10,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A quarter of a second in all. */
@@ -25,14 +23,7 @@
    one look is not enough. */
 static int lock(int fd, unsigned most_tries)
 {
-    for (unsigned tries = 1; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
-        if (errno == EINTR)
-            continue;
-        if (errno != EWOULDBLOCK || tries >= most_tries)
-            return -1;
-        nanosleep(&(struct timespec){.tv_nsec = LOCK_RETRY_MS * 1000000L}, NULL);
-    }
-    return 0;
+    return pf_fs_lock(fd, most_tries, LOCK_RETRY_MS);
 }
 
 /* Whoever held the lock until just now may have finished, and what has the name by now is another.
